@@ -1,0 +1,2 @@
+//! Load scenarios and their report.
+fn main() {}

@@ -1,0 +1,29 @@
+//! Plugins: named upstreams.
+
+use url::Url;
+
+use crate::connection::ConnectionDefinition;
+use crate::host::EgressRules;
+use crate::name::PluginName;
+use crate::operation::Operation;
+
+/// A plugin as configured: complete, checked, with references resolved.
+#[derive(Clone, Debug)]
+pub struct Plugin {
+    /// Its name in URLs, tokens' scopes and policy.
+    pub name: PluginName,
+    /// Names it had before; they lead to the same immutable id.
+    pub formerly: Vec<PluginName>,
+    /// What people call it.
+    pub display_name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The URL that operations' paths are below. Ends without `/`.
+    pub base_url: Url,
+    /// Its ways to authenticate, the default one first. May be empty: then no credential is used.
+    pub connections: Vec<ConnectionDefinition>,
+    /// What it offers.
+    pub operations: Vec<Operation>,
+    /// What it may reach besides the base URL.
+    pub egress: EgressRules,
+}

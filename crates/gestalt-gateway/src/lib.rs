@@ -1,0 +1,1 @@
+//! The rules: authenticate, authorize, resolve, call, audit.

@@ -1,0 +1,1 @@
+//! The only room that leaves the process: the guarded HTTP client and the surfaces on it.

@@ -1,0 +1,1 @@
+//! Seals and opens bytes, keeps the keyring, makes and hashes tokens.
