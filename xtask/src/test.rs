@@ -1,0 +1,236 @@
+//! Everything the project is checked by, step by step, on a bare machine.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the time of a step is measured where it runs"
+)]
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::house;
+use crate::process::{self, Result};
+use crate::tidy;
+
+mod debian;
+mod peers;
+mod postgres;
+mod tally;
+
+use tally::Tally;
+
+const USAGE: &str = "\
+Everything the project is checked by.
+
+Usage: cargo xtask test [--only STEP]… [--list] [-- ARGS]
+
+ARGS go to `cargo test` in the step `test`, as in
+`cargo xtask test --only test -- --package gestalt-store leases`.";
+
+/// What the steps share.
+struct Bench {
+    root: PathBuf,
+    target: PathBuf,
+    /// What follows `--` on the command line.
+    arguments: Vec<String>,
+    tally: Tally,
+}
+
+type Step = fn(&mut Bench) -> Result;
+
+/// In order of what fails fastest; `build` builds once for all tests.
+const STEPS: &[(&str, &str, Step)] = &[
+    (
+        "debian",
+        "packages the tests need, installed where root",
+        debian_step,
+    ),
+    ("fmt", "cargo fmt --check", fmt),
+    ("tidy", "cargo xtask tidy", tidy_step),
+    ("clippy", "cargo clippy, warnings denied", clippy),
+    ("build", "programs and tests, once", build),
+    (
+        "peers",
+        "the Python peers of the end-to-end tests",
+        peers_step,
+    ),
+    (
+        "test",
+        "cargo test, with a PostgreSQL cluster of its own",
+        tests,
+    ),
+];
+
+struct Timed {
+    name: &'static str,
+    took: Duration,
+    failed: bool,
+}
+
+/// Runs the steps and prints what each took.
+///
+/// # Errors
+///
+/// The first step that fails ends the run.
+pub(crate) fn run(arguments: &[String]) -> Result {
+    let Some(wanted) = parse(arguments)? else {
+        return Ok(());
+    };
+    let mut bench = Bench {
+        root: house::root(),
+        target: house::target()?,
+        arguments: wanted.rest,
+        tally: Tally::default(),
+    };
+    let mut times = Vec::new();
+    let mut outcome = Ok(());
+    for (name, _, step) in STEPS {
+        if !wanted.only.is_empty() && !wanted.only.iter().any(|only| only == name) {
+            continue;
+        }
+        println!("\n── {name} ──");
+        let start = Instant::now();
+        outcome = step(&mut bench);
+        times.push(Timed {
+            name,
+            took: start.elapsed(),
+            failed: outcome.is_err(),
+        });
+        if outcome.is_err() {
+            break;
+        }
+    }
+    println!("\n{}", table(&times));
+    if bench.tally.counted() {
+        println!("\n{}", bench.tally);
+    }
+    outcome
+}
+
+/// What the command line asks for.
+#[derive(Debug, Default)]
+struct Wanted {
+    only: Vec<String>,
+    rest: Vec<String>,
+}
+
+fn parse(arguments: &[String]) -> Result<Option<Wanted>> {
+    let mut wanted = Wanted::default();
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--only" => {
+                let name = words.next().ok_or("--only needs the name of a step")?;
+                if !STEPS.iter().any(|(known, ..)| known == name) {
+                    return Err(format!("There is no step `{name}`; --list names them.").into());
+                }
+                wanted.only.push(name.clone());
+            }
+            "--list" => {
+                for (name, what, _) in STEPS {
+                    println!("{name:8} {what}");
+                }
+                return Ok(None);
+            }
+            "--" => wanted.rest = words.by_ref().cloned().collect(),
+            "--help" | "-h" => {
+                println!("{USAGE}");
+                return Ok(None);
+            }
+            other => return Err(format!("`{other}` is not understood.\n\n{USAGE}").into()),
+        }
+    }
+    Ok(Some(wanted))
+}
+
+fn table(times: &[Timed]) -> String {
+    let mut lines = vec!["step          seconds".to_owned()];
+    lines.extend(times.iter().map(|timed| {
+        let mark = if timed.failed { "  failed" } else { "" };
+        format!("{:12} {:8.1}{mark}", timed.name, timed.took.as_secs_f64())
+    }));
+    let total: Duration = times.iter().map(|timed| timed.took).sum();
+    lines.push(format!("{:12} {:8.1}", "total", total.as_secs_f64()));
+    lines.join("\n")
+}
+
+fn debian_step(_: &mut Bench) -> Result {
+    debian::ensure()
+}
+
+fn fmt(bench: &mut Bench) -> Result {
+    process::run(process::cargo(&bench.root).args(["fmt", "--all", "--check"]))
+}
+
+fn tidy_step(_: &mut Bench) -> Result {
+    tidy::run()
+}
+
+fn clippy(bench: &mut Bench) -> Result {
+    let mut clippy = process::cargo(&bench.root);
+    clippy.args(["clippy", "--workspace", "--all-targets", "--locked"]);
+    process::run(clippy.args(["--", "-D", "warnings"]))
+}
+
+fn build(bench: &mut Bench) -> Result {
+    let mut build = process::cargo(&bench.root);
+    process::run(build.args(["build", "--workspace", "--all-targets", "--locked"]))
+}
+
+fn peers_step(bench: &mut Bench) -> Result {
+    peers::ensure(&bench.root, &bench.target)
+}
+
+fn tests(bench: &mut Bench) -> Result {
+    let cluster = postgres::Cluster::start()?;
+    let mut test = process::cargo(&bench.root);
+    test.args(["test", "--locked", "--no-fail-fast"]);
+    if !bench
+        .arguments
+        .iter()
+        .any(|word| word == "--package" || word == "-p")
+    {
+        test.arg("--workspace");
+    }
+    test.args(&bench.arguments);
+    test.env("GESTALT_TEST_POSTGRES", cluster.url());
+    bench.tally.run(&mut test)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Timed, parse, table};
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn an_unknown_step_and_an_unknown_word_are_refused() {
+        assert!(parse(&words("--only everything")).is_err());
+        assert!(parse(&words("--only")).is_err());
+        assert!(parse(&words("--fast")).is_err());
+    }
+
+    #[test]
+    fn steps_and_the_arguments_for_cargo_are_told_apart() {
+        let wanted = parse(&words("--only fmt --only test -- -p xtask")).unwrap();
+        let wanted = wanted.unwrap();
+        assert_eq!(wanted.only, ["fmt", "test"]);
+        assert_eq!(wanted.rest, ["-p", "xtask"]);
+    }
+
+    #[test]
+    fn the_table_names_the_step_that_failed() {
+        let times =
+            [("fmt", 1, false), ("clippy", 61, true)].map(|(name, seconds, failed)| Timed {
+                name,
+                took: Duration::from_secs(seconds),
+                failed,
+            });
+        let table = table(&times);
+        assert!(table.contains("clippy           61.0  failed"), "{table}");
+        assert!(table.ends_with("total            62.0"), "{table}");
+    }
+}

@@ -1,0 +1,49 @@
+//! Debian packages the tests need.
+
+use std::path::Path;
+
+use crate::process::{self, Result};
+
+/// Installs what is missing.
+///
+/// # Errors
+///
+/// When something is missing and cannot be installed: no root, no `apt-get`.
+pub(super) fn ensure() -> Result {
+    let missing: Vec<&str> = [
+        ("postgresql", super::postgres::programs().is_some()),
+        ("python3-venv", has_venv()),
+    ]
+    .into_iter()
+    .filter_map(|(package, present)| (!present).then_some(package))
+    .collect();
+    if missing.is_empty() {
+        println!("postgresql and python3-venv are there.");
+        return Ok(());
+    }
+    let named = missing.join(" ");
+    if !is_root() || !Path::new("/usr/bin/apt-get").exists() {
+        return Err(
+            format!("Missing: {named}. Install them (as root: apt-get install {named}).").into(),
+        );
+    }
+    println!("Installing {named}.");
+    let root = Path::new("/");
+    process::run(process::command("apt-get", root).args(["update", "-qq"]))?;
+    let mut install = process::command("apt-get", root);
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    install.args(["install", "-qq", "--yes", "--no-install-recommends"]);
+    process::run(install.args(&missing))
+}
+
+/// Whether this process may install packages and change users.
+pub(super) fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+fn has_venv() -> bool {
+    let mut python = process::command("python3", Path::new("/"));
+    python.args(["-c", "import ensurepip, venv"]);
+    process::capture(&mut python).is_ok_and(|written| written.success)
+}
