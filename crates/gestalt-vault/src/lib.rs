@@ -9,11 +9,15 @@
 //! where the operator's setting enters, [`Place`] says what a ciphertext is bound to, and
 //! [`token`] is the form of a caller's credential.
 //!
-//! ```compile_fail
+//! ```
+//! fn shown<T: std::fmt::Debug>() {}
+//! shown::<gestalt_vault::WrappedKey>();
+//! ```
+//! ```compile_fail,E0277
 //! fn shown<T: std::fmt::Debug>() {}
 //! shown::<gestalt_vault::RootKey>();
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0277
 //! fn shown<T: std::fmt::Debug>() {}
 //! shown::<gestalt_vault::Keyring>();
 //! ```

@@ -127,3 +127,38 @@ fn checksum(text: &[u8]) -> [u8; CHECKSUM_LEN] {
     }
     digits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_of_known_bytes() {
+        let counting: [u8; 32] = std::array::from_fn(|at| u8::try_from(at).unwrap());
+        for (kind, random, text) in [
+            (
+                TokenKind::Api,
+                counting,
+                "gst_api_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf09vzhV",
+            ),
+            (
+                TokenKind::Session,
+                [0; 32],
+                "gst_ses_0000000000000000000000000000000000000000000325qbY",
+            ),
+            (
+                TokenKind::LoginCode,
+                [0xff; 32],
+                "gst_log_yhjskwdA6OZ1AL1YmHWZWm8LLG7HjnuCA2j5rOw8Xp12EZvS0",
+            ),
+        ] {
+            assert_eq!(write(kind, &random).expose(), text);
+            assert_eq!(recognise(text), Recognised::WellFormed(kind));
+        }
+    }
+
+    #[test]
+    fn largest_body_is_that_of_all_ones() {
+        assert_eq!(*body(&[0xff; 32]), *LARGEST);
+    }
+}
