@@ -66,10 +66,10 @@ impl FromStr for HostPattern {
             }
             _ => (rest, None),
         };
-        if below && url::Host::parse(host).is_ok_and(|h| !matches!(h, url::Host::Domain(_))) {
+        let name = canonical_host(host).ok_or_else(bad)?;
+        if below && is_address(&name) {
             return Err(bad());
         }
-        let name = canonical_host(host).ok_or_else(bad)?;
         Ok(Self { name, below, port })
     }
 }
@@ -77,20 +77,32 @@ impl FromStr for HostPattern {
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.below { "*." } else { "" })?;
-        f.write_str(&self.name)?;
+        if self.name.contains(':') {
+            write!(f, "[{}]", self.name)?;
+        } else {
+            f.write_str(&self.name)?;
+        }
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
 
+fn is_address(canonical: &str) -> bool {
+    canonical.parse::<IpAddr>().is_ok()
+}
+
 /// A host as it is compared everywhere: IDNA, lower case, no trailing dot, address
-/// literals in canonical form without brackets. `None` if it is no host.
+/// literals in canonical form without brackets. `None` if it is no host; a name with an
+/// empty label is none.
 pub fn canonical_host(host: &str) -> Option<String> {
-    let parsed = url::Host::parse(host.strip_suffix('.').unwrap_or(host)).ok()?;
-    Some(match parsed {
-        url::Host::Domain(name) => name.strip_suffix('.').unwrap_or(&name).to_owned(),
-        url::Host::Ipv4(address) => address.to_string(),
-        url::Host::Ipv6(address) => address.to_string(),
-    })
+    let name = match url::Host::parse(host).ok()? {
+        url::Host::Domain(name) => name,
+        url::Host::Ipv4(address) => return Some(address.to_string()),
+        url::Host::Ipv6(address) => return Some(address.to_string()),
+    };
+    let name = name.strip_suffix('.').unwrap_or(&name);
+    name.split('.')
+        .all(|label| !label.is_empty())
+        .then(|| name.to_owned())
 }
 
 /// An allowed address range, with a port where wanted: `10.1.0.0/16`, `127.0.0.1/32:9000`,
@@ -204,6 +216,14 @@ mod tests {
     }
 
     #[test]
+    fn patterns_show_as_they_are_written() {
+        for text in ["[::1]:80", "[::1]", "*.example.com:8443", "127.0.0.1"] {
+            let shown = text.parse::<HostPattern>().map(|p| p.to_string());
+            assert_eq!(shown.as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
     fn what_is_no_host_is_refused() {
         for bad in [
             "",
@@ -216,6 +236,11 @@ mod tests {
             "a b",
             "*.1.2.3.4",
             "a.*.com",
+            "..",
+            "*...",
+            "a..b",
+            "a..",
+            "*.1.2.3.4.",
         ] {
             assert!(bad.parse::<HostPattern>().is_err(), "{bad}");
         }
