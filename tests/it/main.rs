@@ -1,1 +1,3 @@
-//! End to end.
+//! End to end, one module a subject.
+
+mod peers;
