@@ -1,0 +1,226 @@
+//! The daemon under measurement: its configuration, its tokens, its figures.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::Result;
+use crate::client::Client;
+use crate::process::Part;
+
+/// What a call asks for.
+pub(crate) const CALL: &str = "/api/v1/bench/getItem?id=4711";
+/// The same at the upstream itself.
+pub(crate) const DIRECT: &str = "/items/4711";
+const READY_LIMIT: Duration = Duration::from_secs(30);
+
+/// The daemon's home: configuration, database, tokens.
+#[derive(Debug)]
+pub(crate) struct Home {
+    folder: TempDir,
+    program: PathBuf,
+}
+
+impl Home {
+    /// A home whose plugin `bench` calls `upstream`, beside others that nobody
+    /// calls, up to `plugins` in all. Policy and audit are on.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon is not built, or a file cannot be written.
+    pub(crate) fn new(upstream: &str, plugins: usize) -> Result<Self> {
+        let program = std::env::current_exe()?.with_file_name("gestaltd");
+        if !program.exists() {
+            return Err(format!("{} is not built", program.display()).into());
+        }
+        let folder = tempfile::tempdir()?;
+        fs::write(
+            folder.path().join("config.yaml"),
+            config(upstream, plugins)?,
+        )?;
+        Ok(Self { folder, program })
+    }
+
+    /// Where [`Gateway::tokens`] are written, one a line.
+    pub(crate) fn tokens(&self) -> PathBuf {
+        self.folder.path().join("tokens")
+    }
+
+    /// Starts the daemon and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// When it does not become ready.
+    pub(crate) async fn start(&self) -> Result<Gateway> {
+        let start = Instant::now();
+        let mut command = Command::new(&self.program);
+        command.args(["serve", "--config"]);
+        command.arg(self.folder.path().join("config.yaml"));
+        command.current_dir(self.folder.path());
+        command.env("HOME", self.folder.path());
+        let part = Part::start(&mut command)?;
+        let client = Client::new(&part.url);
+        while let Err(error) = client.get("/ready").await {
+            if start.elapsed() > READY_LIMIT {
+                return Err(error);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(Gateway {
+            part,
+            client,
+            start: start.elapsed(),
+        })
+    }
+}
+
+/// A running daemon.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) part: Part,
+    client: Client,
+    /// From its start until it was ready.
+    pub(crate) start: Duration,
+}
+
+impl Gateway {
+    /// Connects the caller and makes `count` tokens, written to the home.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon refuses.
+    pub(crate) async fn prepare(&self, home: &Home, count: usize) -> Result {
+        let connect = json!({
+            "integration": "bench",
+            "credentials": { "token": "a-secret-of-the-upstream" },
+        });
+        let path = "/api/v1/auth/connect-manual";
+        self.client.post(path, None, &connect).await?;
+        let mut tasks = JoinSet::new();
+        let mut tokens = String::new();
+        for index in 0..count {
+            if tasks.len() == 16 {
+                take(&mut tasks, &mut tokens).await?;
+            }
+            let client = self.client.clone();
+            tasks.spawn(async move {
+                let wanted = json!({ "name": format!("bench {index}") });
+                client.post("/api/v1/tokens", None, &wanted).await
+            });
+        }
+        while !tasks.is_empty() {
+            take(&mut tasks, &mut tokens).await?;
+        }
+        fs::write(home.tokens(), tokens)?;
+        Ok(())
+    }
+
+    /// The URL of the measured call.
+    pub(crate) fn call(&self) -> String {
+        format!("{}{CALL}", self.part.url)
+    }
+
+    /// How many statements the database has been asked, the audit writer's
+    /// included.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon does not say.
+    pub(crate) async fn statements(&self) -> Result<f64> {
+        let metrics = self.client.get("/metrics").await?;
+        let counts = metrics.lines().filter_map(|line| {
+            let rest = line.strip_prefix("gestalt_store_statements_total")?;
+            rest.rsplit(' ').next()?.parse::<f64>().ok()
+        });
+        Ok(counts.sum())
+    }
+}
+
+async fn take(tasks: &mut JoinSet<Result<Value>>, tokens: &mut String) -> Result {
+    if let Some(done) = tasks.join_next().await {
+        let created = done??;
+        let token = created["token"].as_str().ok_or("no token in the answer")?;
+        writeln!(tokens, "{token}")?;
+    }
+    Ok(())
+}
+
+fn config(upstream: &str, plugins: usize) -> Result<String> {
+    let address = upstream.trim_start_matches("http://");
+    let port = address.rsplit(':').next().ok_or("no port")?;
+    let mut key = String::new();
+    for byte in 0..32 {
+        write!(key, "{byte:02x}")?;
+    }
+    let mut text = format!(
+        r#"server:
+  public: {{ host: 127.0.0.1, port: 0 }}
+  encryptionKey: "{key}"
+connections:
+  bench-key:
+    mode: user
+    auth:
+      type: manual
+      credentials:
+        - {{ name: token, label: Token, secret: true }}
+      authMapping: {{ headers: {{ X-Bench-Key: {{ valueFrom: {{ credentialFieldRef: {{ name: token }} }} }} }} }}
+authorization:
+  default: deny
+  rules:
+    - {{ effect: deny, subjects: ["user:*"], plugins: ["*"], operations: ["delete*"] }}
+    - {{ effect: allow, subjects: ["*"], plugins: [bench], operations: ["get*", "list*"] }}
+plugins:
+"#
+    );
+    for index in 0..plugins {
+        let name = match index {
+            0 => "bench".to_owned(),
+            _ => format!("other{index}"),
+        };
+        write!(
+            text,
+            r#"  {name}:
+    connections: {{ default: {{ ref: bench-key }} }}
+    egress: {{ allowedCidrs: ["127.0.0.1/32:{port}"] }}
+    surfaces:
+      rest:
+        baseUrl: {upstream}
+        operations:
+          - name: getItem
+            description: One item.
+            method: GET
+            path: /items/{{id}}
+            readOnly: true
+            parameters:
+              - {{ name: id, in: path, type: integer, required: true }}
+"#
+        )?;
+        for operation in 1..10 {
+            write!(
+                text,
+                r"          - name: changeItem{operation}
+            description: Changes an item in one of ten ways.
+            method: POST
+            path: /items/{{id}}/changes/{operation}
+            parameters:
+              - {{ name: id, in: path, type: integer, required: true }}
+              - {{ name: note, in: query, type: string }}
+            body:
+              contentType: application/json
+              schema:
+                type: object
+                required: [title]
+                properties: {{ title: {{ type: string }}, labels: {{ type: array, items: {{ type: string }} }} }}
+"
+            )?;
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,155 @@
+//! The part that calls: as many calls as asked, over as many connections, each
+//! as soon as the one before it is answered.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{AUTHORIZATION, HOST, HeaderValue};
+use hyper::{Request, Uri};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::{Result, options};
+
+/// Calls `--url` over `--connections`, `--calls` times in all, each call with
+/// a random line of `--tokens` as its bearer token, and prints what it took.
+///
+/// # Errors
+///
+/// When a connection fails or an answer is not 200.
+pub(crate) async fn run(arguments: &[String]) -> Result {
+    let url: Uri = options::value(arguments, "--url")?.parse()?;
+    let connections: usize = options::value(arguments, "--connections")?.parse()?;
+    let calls: usize = options::value(arguments, "--calls")?.parse()?;
+    let tokens = std::fs::read_to_string(options::value(arguments, "--tokens")?)?;
+    let bearers = tokens.lines().map(|token| format!("Bearer {token}"));
+    let bearers: Vec<HeaderValue> = bearers
+        .map(HeaderValue::try_from)
+        .collect::<std::result::Result<_, _>>()?;
+    let bearers: &'static [HeaderValue] = bearers.leak();
+
+    let mut senders = Vec::new();
+    for _ in 0..connections {
+        senders.push(connect(&url).await?);
+    }
+    let start = Instant::now();
+    let mut tasks = JoinSet::new();
+    for (index, sender) in senders.into_iter().enumerate() {
+        let share = calls / connections + usize::from(index < calls % connections);
+        let pick = Pick::new(bearers, index);
+        tasks.spawn(call(sender, url.clone(), pick, share));
+    }
+    let mut micros = Vec::with_capacity(calls);
+    while let Some(done) = tasks.join_next().await {
+        micros.extend(done??);
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    micros.sort_unstable_by(f64::total_cmp);
+    println!(
+        "{}",
+        json!({
+            "calls": calls,
+            "seconds": seconds,
+            "p50_micros": at(&micros, 50),
+            "p99_micros": at(&micros, 99),
+        })
+    );
+    Ok(())
+}
+
+async fn connect(url: &Uri) -> Result<SendRequest<Empty<Bytes>>> {
+    let authority = url.authority().ok_or("--url names no host")?;
+    let stream = TcpStream::connect(authority.as_str()).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+async fn call(
+    mut sender: SendRequest<Empty<Bytes>>,
+    url: Uri,
+    mut pick: Pick,
+    calls: usize,
+) -> Result<Vec<f64>> {
+    let path = url.path_and_query().map_or("/", |path| path.as_str());
+    let path: Uri = path.parse()?;
+    let host = url.authority().map_or("", |host| host.as_str());
+    let host = HeaderValue::from_str(host)?;
+    let mut micros = Vec::with_capacity(calls);
+    for _ in 0..calls {
+        let mut request = Request::new(Empty::new());
+        *request.uri_mut() = path.clone();
+        let headers = request.headers_mut();
+        headers.insert(HOST, host.clone());
+        headers.insert(AUTHORIZATION, pick.next());
+        let start = Instant::now();
+        sender.ready().await?;
+        let answer = sender.send_request(request).await?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await?.to_bytes();
+        micros.push(start.elapsed().as_secs_f64() * 1e6);
+        if status != 200 {
+            return Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into());
+        }
+    }
+    Ok(micros)
+}
+
+/// Picks tokens at random, the same ones in every run (xorshift64).
+struct Pick {
+    bearers: &'static [HeaderValue],
+    state: u64,
+}
+
+impl Pick {
+    fn new(bearers: &'static [HeaderValue], seed: usize) -> Self {
+        let state = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed as u64 + 1);
+        Self { bearers, state }
+    }
+
+    fn next(&mut self) -> HeaderValue {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        let count = self.bearers.len() as u64;
+        let index = usize::try_from(self.state % count.max(1)).unwrap_or_default();
+        let picked = self.bearers.get(index);
+        picked
+            .cloned()
+            .unwrap_or_else(|| HeaderValue::from_static(""))
+    }
+}
+
+/// The value below which `percent` of the sorted values lie.
+fn at(sorted: &[f64], percent: usize) -> f64 {
+    let index = sorted.len() * percent / 100;
+    let last = sorted.len().saturating_sub(1);
+    sorted.get(index.min(last)).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::{Pick, at};
+
+    #[test]
+    fn percentiles_of_few_and_of_many() {
+        assert!(at(&[], 99).abs() < f64::EPSILON);
+        let values: Vec<f64> = (0..100).map(f64::from).collect();
+        assert!((at(&values, 50) - 50.0).abs() < f64::EPSILON);
+        assert!((at(&values, 99) - 99.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn every_token_is_picked_in_time() {
+        let bearers: Vec<HeaderValue> = (0..8_u16).map(HeaderValue::from).collect();
+        let mut pick = Pick::new(bearers.leak(), 0);
+        let picked: std::collections::HashSet<_> = (0..200).map(|_| pick.next()).collect();
+        assert_eq!(picked.len(), 8);
+    }
+}

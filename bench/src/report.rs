@@ -1,0 +1,253 @@
+//! The figures, as tables and as JSON.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+/// All that was measured.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) calls: Vec<Level>,
+    pub(crate) plugins: Vec<Size>,
+}
+
+/// One number of connections.
+#[derive(Debug)]
+pub(crate) struct Level {
+    pub(crate) connections: usize,
+    pub(crate) direct: Target,
+    pub(crate) proxy: Target,
+    pub(crate) gateway: Target,
+    /// The daemon's processor time over the proxy's.
+    pub(crate) cpu_ratio: f64,
+    pub(crate) p50_over_direct_micros: f64,
+    pub(crate) p99_over_direct_micros: f64,
+    pub(crate) p50_over_proxy_micros: f64,
+    pub(crate) statements_per_call: f64,
+}
+
+/// One of the three that are called.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) cpu_micros: f64,
+    pub(crate) p50_micros: f64,
+    pub(crate) p99_micros: f64,
+    pub(crate) calls_per_second: f64,
+}
+
+/// One number of plugins.
+#[derive(Debug)]
+pub(crate) struct Size {
+    pub(crate) plugins: usize,
+    pub(crate) tokens: usize,
+    /// With an empty folder: keys and tables are made.
+    pub(crate) first_start_seconds: f64,
+    pub(crate) start_seconds: f64,
+    pub(crate) idle_mebibytes: f64,
+    pub(crate) loaded_mebibytes: f64,
+    pub(crate) peak_mebibytes: f64,
+}
+
+/// The middle value, or the mean of the two in the middle; 0 of none.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let upper = values.get(middle).copied().unwrap_or_default();
+    match values.len() % 2 {
+        0 if middle > 0 => f64::midpoint(values[middle - 1], upper),
+        _ => upper,
+    }
+}
+
+impl Report {
+    /// Tables for people.
+    pub(crate) fn text(&self) -> String {
+        let mut out = String::new();
+        for level in &self.calls {
+            level.write(&mut out);
+        }
+        if !self.plugins.is_empty() {
+            out.push_str("\nplugins  tokens  first start   start    idle  loaded    peak\n");
+            for size in &self.plugins {
+                size.write(&mut out);
+            }
+        }
+        let aims = self.aims();
+        if !aims.is_empty() {
+            out.push_str("\naim                                            limit  measured\n");
+        }
+        for aim in aims {
+            let mark = if aim.measured <= aim.limit {
+                "met"
+            } else {
+                "missed"
+            };
+            let Aim {
+                what,
+                limit,
+                measured,
+            } = aim;
+            let _ = writeln!(out, "{what:45} {limit:6.2} {measured:9.2}  {mark}");
+        }
+        out
+    }
+
+    /// The same for programs.
+    pub(crate) fn json(&self) -> String {
+        let calls: Vec<Value> = self.calls.iter().map(Level::json).collect();
+        let plugins: Vec<Value> = self.plugins.iter().map(Size::json).collect();
+        let aims = self.aims().into_iter().map(|aim| {
+            let Aim {
+                what,
+                limit,
+                measured,
+            } = aim;
+            json!({ "aim": what, "limit": limit, "measured": measured })
+        });
+        let aims: Vec<Value> = aims.collect();
+        json!({ "calls": calls, "plugins": plugins, "aims": aims }).to_string()
+    }
+
+    fn aims(&self) -> Vec<Aim> {
+        let mut aims = Vec::new();
+        for level in &self.calls {
+            let connections = level.connections;
+            if connections == 1 {
+                aims.push(Aim {
+                    what: "p50 over the proxy's at 1 connection, µs".into(),
+                    limit: 20.0,
+                    measured: level.p50_over_proxy_micros,
+                });
+            } else {
+                aims.push(Aim {
+                    what: format!("CPU over the proxy's at {connections} connections"),
+                    limit: 1.5,
+                    measured: level.cpu_ratio,
+                });
+            }
+        }
+        for size in self.plugins.iter().filter(|size| size.plugins == 10) {
+            aims.push(Aim {
+                what: "start to ready with ten plugins, s".into(),
+                limit: 0.1,
+                measured: size.start_seconds,
+            });
+            aims.push(Aim {
+                what: "memory under load with ten plugins, MiB".into(),
+                limit: 30.0,
+                measured: size.loaded_mebibytes,
+            });
+        }
+        aims
+    }
+}
+
+struct Aim {
+    what: String,
+    limit: f64,
+    measured: f64,
+}
+
+impl Level {
+    fn write(&self, out: &mut String) {
+        let _ = writeln!(
+            out,
+            "\n{} connections   CPU µs   p50 µs   p99 µs   calls/s",
+            self.connections
+        );
+        for (name, target) in [
+            ("upstream", &self.direct),
+            ("proxy", &self.proxy),
+            ("gestaltd", &self.gateway),
+        ] {
+            let Target {
+                cpu_micros,
+                p50_micros,
+                p99_micros,
+                calls_per_second,
+            } = target;
+            let _ = writeln!(
+                out,
+                "  {name:10}   {cpu_micros:8.1} {p50_micros:8.1} {p99_micros:8.1} {calls_per_second:9.0}"
+            );
+        }
+        let _ = writeln!(
+            out,
+            "  gestaltd adds {:.1} µs (p50) and {:.1} µs (p99) over the upstream, {:.1} µs (p50) over the proxy;",
+            self.p50_over_direct_micros, self.p99_over_direct_micros, self.p50_over_proxy_micros
+        );
+        let _ = writeln!(
+            out,
+            "  CPU {:.2} times the proxy's; {:.3} statements a call, the audit writer's included.",
+            self.cpu_ratio, self.statements_per_call
+        );
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "connections": self.connections,
+            "upstream": self.direct.json(),
+            "proxy": self.proxy.json(),
+            "gestaltd": self.gateway.json(),
+            "cpu_ratio": self.cpu_ratio,
+            "p50_over_upstream_micros": self.p50_over_direct_micros,
+            "p99_over_upstream_micros": self.p99_over_direct_micros,
+            "p50_over_proxy_micros": self.p50_over_proxy_micros,
+            "statements_per_call": self.statements_per_call,
+        })
+    }
+}
+
+impl Target {
+    fn json(&self) -> Value {
+        json!({
+            "cpu_micros": self.cpu_micros,
+            "p50_micros": self.p50_micros,
+            "p99_micros": self.p99_micros,
+            "calls_per_second": self.calls_per_second,
+        })
+    }
+}
+
+impl Size {
+    fn write(&self, out: &mut String) {
+        let _ = writeln!(
+            out,
+            "{:7} {:7} {:10.3} s {:5.3} s {:7.1} {:7.1} {:7.1}  MiB",
+            self.plugins,
+            self.tokens,
+            self.first_start_seconds,
+            self.start_seconds,
+            self.idle_mebibytes,
+            self.loaded_mebibytes,
+            self.peak_mebibytes
+        );
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "plugins": self.plugins,
+            "tokens": self.tokens,
+            "first_start_seconds": self.first_start_seconds,
+            "start_seconds": self.start_seconds,
+            "idle_mebibytes": self.idle_mebibytes,
+            "loaded_mebibytes": self.loaded_mebibytes,
+            "peak_mebibytes": self.peak_mebibytes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn the_median_of_none_one_two_and_three() {
+        let same = |left: f64, right: f64| (left - right).abs() < f64::EPSILON;
+        assert!(same(median([]), 0.0));
+        assert!(same(median([3.0]), 3.0));
+        assert!(same(median([3.0, 1.0]), 2.0));
+        assert!(same(median([9.0, 1.0, 2.0]), 2.0));
+    }
+}
