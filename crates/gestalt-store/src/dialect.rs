@@ -1,6 +1,8 @@
 //! Where SQLite and PostgreSQL differ, and nowhere else.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+
+use sqlx::AssertSqlSafe;
 
 /// Which of the two databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +15,8 @@ pub(crate) enum Dialect {
 /// for many rows has one of nine texts and stays in the cache of prepared statements.
 #[derive(Debug)]
 pub(crate) struct ManyRows {
-    sqlite: [String; SIZES],
-    postgres: [String; SIZES],
+    sqlite: [Arc<str>; SIZES],
+    postgres: [Arc<str>; SIZES],
 }
 
 const SIZES: usize = 9;
@@ -23,11 +25,12 @@ const SIZES: usize = 9;
 pub(crate) type ManyRowsStatement = LazyLock<ManyRows>;
 
 impl ManyRows {
-    /// Completes `before (…), (…) after` for rows of `columns` values.
+    /// Completes `before (…), (…) after` for rows of `columns` values. The texts are ours:
+    /// no value may ever be part of them.
     pub(crate) fn new(before: &str, columns: usize, after: &str) -> Self {
         let text = |dialect, power: usize| {
             let rows = placeholders(dialect, 1_usize << power, columns);
-            format!("{before} {rows} {after}")
+            Arc::from(format!("{before} {rows} {after}"))
         };
         Self {
             sqlite: std::array::from_fn(|power| text(Dialect::Sqlite, power)),
@@ -36,13 +39,13 @@ impl ManyRows {
     }
 
     /// The statement for as many of `rows` as one takes, and how many that is.
-    pub(crate) fn take(&'static self, dialect: Dialect, rows: usize) -> (&'static str, usize) {
+    pub(crate) fn take(&self, dialect: Dialect, rows: usize) -> (AssertSqlSafe<Arc<str>>, usize) {
         let power = (rows.max(1).ilog2() as usize).min(SIZES - 1);
         let texts = match dialect {
             Dialect::Sqlite => &self.sqlite,
             Dialect::Postgres => &self.postgres,
         };
-        (&texts[power], 1 << power)
+        (AssertSqlSafe(Arc::clone(&texts[power])), 1 << power)
     }
 }
 
@@ -125,15 +128,13 @@ mod tests {
 
     #[test]
     fn many_rows_have_few_texts() {
-        assert_eq!(PAIRS.take(Dialect::Sqlite, 1), ("VALUES (?, ?) !", 1));
-        assert_eq!(
-            PAIRS.take(Dialect::Sqlite, 3),
-            ("VALUES (?, ?), (?, ?) !", 2)
-        );
-        assert_eq!(
-            PAIRS.take(Dialect::Postgres, 2),
-            ("VALUES ($1, $2), ($3, $4) !", 2)
-        );
+        let check = |dialect, rows, expect: (&str, usize)| {
+            let (text, taken) = PAIRS.take(dialect, rows);
+            assert_eq!((&*text.0, taken), expect);
+        };
+        check(Dialect::Sqlite, 1, ("VALUES (?, ?) !", 1));
+        check(Dialect::Sqlite, 3, ("VALUES (?, ?), (?, ?) !", 2));
+        check(Dialect::Postgres, 2, ("VALUES ($1, $2), ($3, $4) !", 2));
         assert_eq!(PAIRS.take(Dialect::Postgres, 100_000).1, 256);
     }
 }

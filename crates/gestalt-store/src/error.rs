@@ -70,11 +70,11 @@ pub enum StoreError {
         /// Why not.
         source: io::Error,
     },
-    /// A backup is damaged or not one, or the database it is meant for is not empty;
-    /// nothing was written.
-    #[error("cannot restore: {reason}")]
+    /// A backup cannot be written, is damaged or not one, or the database that it should fill
+    /// is not empty. A restore that fails has written nothing.
+    #[error("{reason}")]
     Backup {
-        /// What is wrong with it.
+        /// What is wrong, in a sentence.
         reason: String,
     },
     /// The database refused a statement.

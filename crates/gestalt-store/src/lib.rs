@@ -9,6 +9,7 @@
 
 mod audit;
 mod auth_failures;
+mod backup;
 mod change;
 mod connections;
 mod dialect;
@@ -21,6 +22,8 @@ mod migrate;
 mod page;
 mod plugins;
 mod pool;
+mod restore;
+mod schema;
 mod sessions;
 mod store;
 mod tokens;
@@ -37,6 +40,7 @@ pub use login_codes::LoginCodeRow;
 pub use page::{Page, PageRequest};
 pub use plugins::PluginRow;
 pub use pool::{Database, Settings};
+pub use restore::Restored;
 pub use sessions::SessionRow;
 pub use store::Store;
 pub use tokens::TokenRow;

@@ -32,10 +32,16 @@ pub(crate) fn newest() -> i64 {
     MIGRATIONS.last().map_or(0, |migration| migration.version)
 }
 
-/// Brings the schema up to `target`, in one transaction: another process sees all or nothing.
-pub(crate) async fn run(pool: &Pool, target: i64) -> Result<(), StoreError> {
+/// Brings the schema up to date, in one transaction: another process sees all or nothing.
+pub(crate) async fn run(pool: &Pool) -> Result<(), StoreError> {
     let mut transaction = pool.begin().await?;
-    let found = version(&mut transaction).await?;
+    apply(&mut transaction, newest()).await?;
+    transaction.commit().await
+}
+
+/// Brings the schema up to `target`; one that is beyond stays.
+pub(crate) async fn apply(transaction: &mut Transaction, target: i64) -> Result<(), StoreError> {
+    let found = version(transaction).await?;
     if found > newest() {
         return Err(StoreError::NewerSchema {
             found,
@@ -61,20 +67,17 @@ pub(crate) async fn run(pool: &Pool, target: i64) -> Result<(), StoreError> {
             .await?;
         tracing::info!(migration = migration.name, "schema brought up to date");
     }
-    transaction.commit().await
+    Ok(())
 }
 
-/// The schema that the database has; 0 for an empty database.
-async fn version(transaction: &mut Transaction) -> Result<i64, StoreError> {
+/// The schema that the database has; 0 for an empty database. No other process changes it
+/// before the transaction ends.
+pub(crate) async fn version(transaction: &mut Transaction) -> Result<i64, StoreError> {
     let dialect = transaction.dialect();
     if let Some(lock) = dialect.lock_migrations() {
         transaction.rows(sql!(lock)).await?;
     }
-    let known = sql!(dialect.count_tables(), "schema_migrations");
-    let there = match transaction.row(known).await? {
-        Some(row) => row.columns().bool()?,
-        None => false,
-    };
+    let there = has_table(transaction, "schema_migrations").await?;
     if !there {
         transaction
             .script(match dialect {
@@ -88,5 +91,17 @@ async fn version(transaction: &mut Transaction) -> Result<i64, StoreError> {
     match transaction.row(newest).await? {
         Some(row) => row.columns().int(),
         None => Ok(0),
+    }
+}
+
+/// Says whether a table is there.
+pub(crate) async fn has_table(
+    transaction: &mut Transaction,
+    name: &str,
+) -> Result<bool, StoreError> {
+    let count = sql!(transaction.dialect().count_tables(), name);
+    match transaction.row(count).await? {
+        Some(row) => row.columns().bool(),
+        None => Ok(false),
     }
 }

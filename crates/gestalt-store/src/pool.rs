@@ -124,7 +124,7 @@ impl Pool {
                 }
             }
             Database::Postgres(url) => {
-                let options = PgConnectOptions::from_str(url.expose())?
+                let options = PgConnectOptions::from_str(with_host(url).expose())?
                     .application_name("gestaltd")
                     .statement_cache_capacity(STATEMENT_CACHE);
                 let pool = limits(settings, settings.max_connections)
@@ -208,6 +208,22 @@ impl Pool {
     }
 }
 
+/// Names a host where a URL has a user and none (`postgres://user@/name?host=/run/postgresql`):
+/// libpq allows that, the URL standard does not. What the query says still comes first.
+fn with_host(url: &Secret) -> Secret {
+    let text = url.expose();
+    let authority = text.find("://").map_or(0, |scheme| scheme + 3);
+    let end = text[authority..]
+        .find(['/', '?'])
+        .map_or(text.len(), |end| authority + end);
+    let (start, rest) = text.split_at(end);
+    if start.ends_with('@') {
+        Secret::new(format!("{start}localhost{rest}"))
+    } else {
+        url.clone()
+    }
+}
+
 fn limits<DB: sqlx::Database>(settings: &Settings, connections: u32) -> PoolOptions<DB> {
     PoolOptions::new()
         .max_connections(connections.max(1))
@@ -266,7 +282,7 @@ impl Transaction {
     /// Runs a statement for many rows, as often as it takes, and adds up what it changed.
     pub(crate) async fn execute_many(
         &mut self,
-        statement: &'static ManyRows,
+        statement: &ManyRows,
         rows: impl ExactSizeIterator<Item = Vec<Value>> + Send,
     ) -> Result<u64, StoreError> {
         let mut rows = rows;
@@ -344,4 +360,26 @@ where
         };
     }
     Ok(query)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_may_leave_the_host_to_its_query() {
+        let check = |url: &str, expect: &str| {
+            assert_eq!(with_host(&Secret::new(url)).expose(), expect);
+        };
+        check(
+            "postgres://gestalt@/gestalt?host=/run/postgresql",
+            "postgres://gestalt@localhost/gestalt?host=/run/postgresql",
+        );
+        check(
+            "postgres://u:p@db.example.com/x",
+            "postgres://u:p@db.example.com/x",
+        );
+        check("postgres:///x?host=/run", "postgres:///x?host=/run");
+        check("postgres://u@", "postgres://u@localhost");
+    }
 }

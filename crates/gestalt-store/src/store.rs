@@ -22,7 +22,7 @@ impl Store {
     /// the database says.
     pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
         let pool = Pool::open(settings).await?;
-        if let Err(error) = migrate::run(&pool, migrate::newest()).await {
+        if let Err(error) = migrate::run(&pool).await {
             pool.close().await;
             return Err(error);
         }

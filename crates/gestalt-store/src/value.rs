@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqlSafeStr, SqlStr};
 
 use crate::error::StoreError;
+use crate::schema::Kind;
 
 /// One value of a statement. PostgreSQL wants to know the type of a missing one too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,6 +200,15 @@ impl Columns<'_> {
 
     pub(crate) fn opt_bytes(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         get!(self, Option<Vec<u8>>)
+    }
+
+    /// The value of a column, of whatever type.
+    pub(crate) fn value(&mut self, kind: Kind) -> Result<Value, StoreError> {
+        Ok(match kind {
+            Kind::Text => Value::Text(self.opt_text()?),
+            Kind::Int => Value::Int(self.opt_int()?),
+            Kind::Bytes => Value::Bytes(self.opt_bytes()?),
+        })
     }
 
     pub(crate) fn bool(&mut self) -> Result<bool, StoreError> {
