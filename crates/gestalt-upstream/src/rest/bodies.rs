@@ -1,0 +1,6 @@
+//! Request bodies from arguments, or passed through.
+
+mod encode;
+mod plan;
+
+pub(crate) use plan::BodyPlan;
