@@ -1,0 +1,309 @@
+//! Authorize: from a caller and what they want to a permit, or a refusal.
+//!
+//! A permit has private fields and is made here only; every later step of the walk takes
+//! one, so the step cannot be left out.
+
+pub(crate) mod explain;
+pub(crate) mod pattern;
+pub mod policy;
+pub(crate) mod scope;
+
+use std::sync::Arc;
+
+use gestalt_core::name::{InstanceName, nearest};
+use gestalt_core::{Code, Refusal};
+use gestalt_upstream::CompiledOperation;
+
+use crate::authenticate::caller::{Caller, Permission};
+use crate::catalogue::{Catalogue, ConnectionEntry, PluginEntry};
+
+/// Leave to make one invocation.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    plugin: Arc<PluginEntry>,
+    operation: Arc<str>,
+    connection: Option<usize>,
+    instance: Option<InstanceName>,
+    reason: Arc<str>,
+}
+
+/// What an invocation wants.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) plugin: &'a str,
+    pub(crate) operation: &'a str,
+    pub(crate) connection: Option<&'a str>,
+    pub(crate) instance: Option<&'a str>,
+    /// It came through a door that may only change nothing.
+    pub(crate) read_only_door: bool,
+}
+
+/// Leave to do one piece of management.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    action: Action,
+}
+
+/// A piece of management, as the audit trail calls it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Action {
+    /// The audit record's kind.
+    pub(crate) kind: &'static str,
+    /// `token.create`, `connection.connect`, …
+    pub(crate) name: &'static str,
+    /// What the credential must hold.
+    pub(crate) needs: Permission,
+}
+
+impl Grant {
+    pub(crate) fn action(&self) -> Action {
+        self.action
+    }
+}
+
+impl Permit {
+    pub(crate) fn plugin(&self) -> &Arc<PluginEntry> {
+        &self.plugin
+    }
+
+    pub(crate) fn operation_name(&self) -> &Arc<str> {
+        &self.operation
+    }
+
+    pub(crate) fn operation(&self) -> Option<&CompiledOperation> {
+        self.plugin.compiled.operation(&self.operation)
+    }
+
+    pub(crate) fn connection(&self) -> Option<&ConnectionEntry> {
+        self.connection
+            .and_then(|index| self.plugin.connections.get(index))
+    }
+
+    pub(crate) fn instance(&self) -> Option<&InstanceName> {
+        self.instance.as_ref()
+    }
+
+    pub(crate) fn reason(&self) -> &Arc<str> {
+        &self.reason
+    }
+}
+
+/// Decides whether a caller may do a piece of management.
+pub(crate) fn manage(caller: &Caller, action: Action) -> Result<Grant, Refusal> {
+    let allowed = match action.needs {
+        Permission::Admin => caller.is_admin(),
+        other => caller.may(other),
+    };
+    if allowed {
+        return Ok(Grant { action });
+    }
+    let missing = action.needs.as_str();
+    let code = if caller.identity().scopes.is_some() || caller.is_token() {
+        Code::InsufficientScope
+    } else {
+        Code::Forbidden
+    };
+    Err(Refusal::new(
+        code,
+        format!("This credential does not hold the permission `{missing}`."),
+    ))
+}
+
+/// Decides whether a caller may make an invocation.
+pub(crate) fn invocation(
+    catalogue: &Catalogue,
+    caller: &Caller,
+    wanted: &Wanted<'_>,
+) -> Result<Permit, Refusal> {
+    if !caller.may(Permission::Invoke) {
+        return Err(Refusal::new(
+            Code::InsufficientScope,
+            "This credential does not hold the permission `invoke`.",
+        ));
+    }
+    if caller.is_cross_site() {
+        return Err(Refusal::new(
+            Code::Forbidden,
+            "A page of another site may not invoke operations with your session.",
+        )
+        .hint("Use an API token."));
+    }
+    let plugin = visible_plugin(catalogue, caller, wanted.plugin)?;
+    let operation = plugin
+        .compiled
+        .operation(wanted.operation)
+        .ok_or_else(|| no_operation(plugin, caller, wanted))?;
+    let definition = operation.definition();
+    let connection = choose_connection(plugin, wanted.connection)?;
+    let connection_name =
+        connection.map(|index| plugin.connections[index].definition.name.as_str());
+    let name = definition.name.as_str();
+    let decision = plugin
+        .policy
+        .decide(caller.identity(), name, connection_name);
+    if !decision.allowed {
+        return Err(denied(plugin, caller, wanted, &decision));
+    }
+    if let Some(scopes) = &caller.identity().scopes
+        && !scopes.allow(&plugin.definition, name, connection_name)
+    {
+        return Err(Refusal::new(
+            Code::InsufficientScope,
+            "The token's scopes do not cover this operation.",
+        )
+        .hint(format!("It has: {}", scopes.as_str())));
+    }
+    if wanted.read_only_door && !definition.read_only {
+        return Err(Refusal::new(
+            Code::InvalidRequest,
+            "This operation may change something; invoke it with POST.",
+        ));
+    }
+    let instance = wanted
+        .instance
+        .map(str::parse)
+        .transpose()
+        .map_err(|error| {
+            Refusal::new(Code::InvalidRequest, format!("{error}")).field("_instance")
+        })?;
+    Ok(Permit {
+        plugin: Arc::clone(plugin),
+        operation: Arc::clone(&plugin.operation_names[name]),
+        connection,
+        instance,
+        reason: decision.reason,
+    })
+}
+
+/// Whether policy and scopes let the caller invoke an operation over some connection; what
+/// they do not let is not listed.
+pub(crate) fn may_list(plugin: &PluginEntry, caller: &Caller, operation: &str) -> bool {
+    let over = |connection: Option<&str>| {
+        plugin
+            .policy
+            .decide(caller.identity(), operation, connection)
+            .allowed
+            && caller
+                .identity()
+                .scopes
+                .as_ref()
+                .is_none_or(|scopes| scopes.allow(&plugin.definition, operation, connection))
+    };
+    if plugin.connections.is_empty() {
+        over(None)
+    } else {
+        plugin
+            .connections
+            .iter()
+            .any(|entry| over(Some(entry.definition.name.as_str())))
+    }
+}
+
+/// Finds a plugin; one that a token's scopes do not name is not there for it.
+pub(crate) fn visible_plugin<'a>(
+    catalogue: &'a Catalogue,
+    caller: &Caller,
+    name: &str,
+) -> Result<&'a Arc<PluginEntry>, Refusal> {
+    let hidden = |entry: &&Arc<PluginEntry>| {
+        caller
+            .identity()
+            .scopes
+            .as_ref()
+            .is_none_or(|scopes| scopes.names(&entry.definition))
+    };
+    if let Some(entry) = catalogue.find(name) {
+        return Some(entry).filter(hidden).ok_or_else(|| {
+            Refusal::new(
+                Code::InsufficientScope,
+                "The token's scopes do not cover this integration.",
+            )
+        });
+    }
+    let refusal = Refusal::new(Code::NotFound, "There is no such integration.");
+    let near = nearest(
+        name,
+        catalogue
+            .all()
+            .filter(hidden)
+            .map(|entry| entry.definition.name.as_str()),
+    );
+    Err(match near {
+        Some(near) => refusal.hint(format!("Did you mean `{near}`?")),
+        None => refusal,
+    })
+}
+
+/// The connection that is meant: the one named, the only one, or the one called `default`.
+pub(crate) fn choose_connection(
+    plugin: &PluginEntry,
+    named: Option<&str>,
+) -> Result<Option<usize>, Refusal> {
+    let names = || {
+        plugin
+            .connections
+            .iter()
+            .map(|entry| entry.definition.name.as_str())
+    };
+    match (named, plugin.connections.len()) {
+        (Some(name), _) => names()
+            .position(|known| known == name)
+            .map(Some)
+            .ok_or_else(|| {
+                Refusal::new(
+                    Code::InvalidRequest,
+                    "The integration has no connection of this name.",
+                )
+                .field("_connection")
+                .choices(names().map(str::to_owned).collect())
+            }),
+        (None, 0) => Ok(None),
+        (None, 1) => Ok(Some(0)),
+        (None, _) => names()
+            .position(|known| known == gestalt_core::name::DEFAULT)
+            .map(Some)
+            .ok_or_else(|| {
+                Refusal::new(
+                    Code::ConnectionSelectionRequired,
+                    "The integration has several connections; name one.",
+                )
+                .field("_connection")
+                .hint("Pass `_connection`.")
+                .choices(names().map(str::to_owned).collect())
+            }),
+    }
+}
+
+fn no_operation(plugin: &PluginEntry, caller: &Caller, wanted: &Wanted<'_>) -> Refusal {
+    let refusal = Refusal::new(Code::NotFound, "The integration has no such operation.");
+    let listed = plugin
+        .compiled
+        .operations()
+        .map(|operation| operation.definition().name.as_str())
+        .filter(|name| may_list(plugin, caller, name));
+    match nearest(wanted.operation, listed) {
+        Some(near) => refusal.hint(format!("Did you mean `{near}`?")),
+        None => refusal,
+    }
+}
+
+fn denied(
+    plugin: &PluginEntry,
+    caller: &Caller,
+    wanted: &Wanted<'_>,
+    decision: &policy::Decision,
+) -> Refusal {
+    // What is not listed for the caller is not there either, so that a refusal tells nothing.
+    if may_list(plugin, caller, wanted.operation) {
+        Refusal::new(
+            Code::Forbidden,
+            "Policy does not let you use this connection for the operation.",
+        )
+    } else {
+        Refusal::new(
+            Code::Forbidden,
+            "Policy does not let you invoke this operation.",
+        )
+    }
+    .because(decision.reason.to_string())
+}

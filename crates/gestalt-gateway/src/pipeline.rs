@@ -1,0 +1,260 @@
+//! The walk of a request: authenticate → authorize → resolve → call → audit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gestalt_core::{Code, Refusal};
+use gestalt_upstream::{Arguments, ReplyBody, RequestBody};
+use http::{HeaderMap, StatusCode};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::Inner;
+use crate::audit::Trail;
+use crate::audit::record::{Entry, Outcome};
+use crate::authenticate::caller::Caller;
+use crate::authenticate::presented::Presented;
+use crate::authorize::{Permit, Wanted};
+use crate::resolve::Source;
+use crate::{authenticate, authorize, call, resolve};
+
+mod body;
+
+/// What a caller wants done.
+pub struct Invocation {
+    /// The plugin, by name.
+    pub plugin: String,
+    /// The operation, by name or alias.
+    pub operation: String,
+    /// It came through a door that may change nothing (GET).
+    pub read_only_door: bool,
+    /// `_connection`.
+    pub connection: Option<String>,
+    /// `_instance`.
+    pub instance: Option<String>,
+    /// `_continuation`.
+    pub continuation: Option<String>,
+    /// The operation's arguments.
+    pub arguments: Arguments,
+    /// A body that streams to the upstream as it is.
+    pub body: Option<RequestBody>,
+}
+
+/// The upstream's answer.
+#[derive(Debug)]
+pub struct Reply {
+    /// The upstream's status.
+    pub status: StatusCode,
+    /// Those of the upstream's headers that are passed on.
+    pub headers: HeaderMap,
+    /// The upstream's body.
+    pub body: ReplyBody,
+    /// What asks for the next page.
+    pub continuation: Option<String>,
+    /// Why there is no next page, where the operation has pages.
+    pub stopped: Option<&'static str>,
+}
+
+/// The walk. It is this function and [`walk`], straight down.
+pub(crate) async fn invoke(
+    gateway: &Arc<Inner>,
+    presented: Presented,
+    invocation: Invocation,
+) -> Result<Reply, Refusal> {
+    let begun = Instant::now();
+    let caller = authenticate::authenticate(gateway, &presented).await?;
+    let permit =
+        match authorize::invocation(&gateway.catalogue.load(), &caller, &wanted(&invocation)) {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                let names = (&*invocation.plugin, &*invocation.operation);
+                gateway.audit.record(Entry::refused_invocation(
+                    &caller,
+                    gateway.clock.now(),
+                    names,
+                    &refusal,
+                ))?;
+                gateway
+                    .metrics
+                    .invoked(refusal.code.as_str(), begun.elapsed());
+                return Err(refusal);
+            }
+        };
+    // What is begun is ended in a task of its own, so that an outcome is written also when
+    // the client goes away; then the call is given up.
+    let (reply, replied) = oneshot::channel();
+    let inner = Arc::clone(gateway);
+    gateway
+        .tracker
+        .spawn(async move { walk(inner, caller, permit, invocation, begun, reply).await });
+    replied
+        .await
+        .unwrap_or_else(|_| Err(Refusal::internal("the walk ended without an answer")))
+}
+
+type ReplyTo = oneshot::Sender<Result<Reply, Refusal>>;
+
+async fn walk(
+    gateway: Arc<Inner>,
+    caller: Caller,
+    permit: Permit,
+    invocation: Invocation,
+    begun: Instant,
+    mut reply: ReplyTo,
+) {
+    let entry = Entry::invocation(&caller, &permit, gateway.clock.now(), digest(&invocation));
+    let trail = match gateway.audit.begin(entry).await {
+        Ok(trail) => trail,
+        Err(refusal) => {
+            gateway
+                .metrics
+                .invoked(refusal.code.as_str(), begun.elapsed());
+            let _gone = reply.send(Err(refusal));
+            return;
+        }
+    };
+    let mut end = End {
+        gateway: &gateway,
+        trail,
+        begun,
+        source: None,
+    };
+    let result = tokio::select! {
+        biased;
+        result = resolve_and_call(&gateway, &caller, &permit, invocation, &mut end.source) => result,
+        () = reply.closed() => return end.cancelled(),
+    };
+    match result {
+        Err(refusal) => {
+            gateway.credential_refused(&refusal, end.source.as_ref());
+            end.refused(&refusal);
+            let _gone = reply.send(Err(refusal));
+        }
+        Ok(answer) => {
+            gateway.credential_worked(end.source.as_ref());
+            let status = answer.status;
+            let (answer, rest) = body::split(answer);
+            let _gone = reply.send(Ok(answer));
+            match rest {
+                None => end.answered(status, None),
+                Some(rest) => {
+                    let broken = rest.pump().await;
+                    end.answered(status, broken);
+                }
+            }
+        }
+    }
+}
+
+async fn resolve_and_call(
+    gateway: &Inner,
+    caller: &Caller,
+    permit: &Permit,
+    invocation: Invocation,
+    source: &mut Option<Source>,
+) -> Result<Reply, Refusal> {
+    let credential = resolve::resolve(gateway, caller, permit).await?;
+    *source = credential.source().cloned();
+    let Invocation {
+        arguments,
+        body,
+        continuation,
+        ..
+    } = invocation;
+    let reply = gateway
+        .call
+        .call(
+            permit,
+            credential,
+            call::Request {
+                arguments,
+                body,
+                continuation,
+            },
+        )
+        .await?;
+    Ok(Reply {
+        status: reply.status,
+        headers: reply.headers,
+        body: reply.body,
+        continuation: reply.continuation,
+        stopped: reply.stopped.map(gestalt_upstream::Stopped::as_str),
+    })
+}
+
+/// How a walk ends: one outcome in the trail and in the metrics.
+struct End<'a> {
+    gateway: &'a Inner,
+    trail: Trail,
+    begun: Instant,
+    source: Option<Source>,
+}
+
+impl End<'_> {
+    fn cancelled(self) {
+        self.with("cancelled", None);
+    }
+
+    fn refused(self, refusal: &Refusal) {
+        self.with(refusal.code.as_str(), None);
+    }
+
+    fn answered(self, status: StatusCode, broken: Option<&'static str>) {
+        let failed = status.is_client_error() || status.is_server_error();
+        let result = broken.unwrap_or(if failed { "upstream_error" } else { "ok" });
+        self.with(result, Some(status));
+    }
+
+    fn with(self, result: &'static str, status: Option<StatusCode>) {
+        let duration: Duration = self.begun.elapsed();
+        self.gateway.metrics.invoked(result, duration);
+        self.trail.end(Outcome {
+            result: result.into(),
+            status: status.map(|status| status.as_u16()),
+            duration: Some(duration),
+            instance: self.source.map(|source| source.instance.as_str().into()),
+        });
+    }
+}
+
+fn wanted(invocation: &Invocation) -> Wanted<'_> {
+    Wanted {
+        plugin: &invocation.plugin,
+        operation: &invocation.operation,
+        connection: invocation.connection.as_deref(),
+        instance: invocation.instance.as_deref(),
+        read_only_door: invocation.read_only_door,
+    }
+}
+
+/// A digest of the arguments as they came; a streamed body is not part of it.
+fn digest(invocation: &Invocation) -> [u8; 32] {
+    match &invocation.arguments {
+        Arguments::None => gestalt_vault::sha256(&[]),
+        Arguments::Json(object) => gestalt_vault::sha256(&[object.get().as_bytes()]),
+        Arguments::Query(pairs) => {
+            let mut parts: Vec<&[u8]> = Vec::with_capacity(pairs.len() * 4);
+            for (name, value) in pairs {
+                parts.extend([name.as_bytes(), b"=", value.as_bytes(), b"&"]);
+            }
+            gestalt_vault::sha256(&parts)
+        }
+    }
+}
+
+impl Inner {
+    /// Notes that an upstream no longer takes a credential; the next success takes it back.
+    fn credential_refused(&self, refusal: &Refusal, source: Option<&Source>) {
+        if refusal.code == Code::ReconnectRequired
+            && let Some(source) = source
+        {
+            self.note_state(source, gestalt_core::connection::State::Degraded);
+        }
+    }
+
+    fn credential_worked(&self, source: Option<&Source>) {
+        if let Some(source) = source {
+            self.note_state(source, gestalt_core::connection::State::Connected);
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! Resolve: from a permit to the credential that the upstream is called with, opened.
+//!
+//! The cache holds sealed rows only; a seal is opened per call and the opened fields live as
+//! long as the call. Opening a seal happens here and in `operations::keys`, nowhere else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gestalt_core::connection::{AuthKind, ConnectionDefinition, MappedValue, Mode, Owner, State};
+use gestalt_core::id::{ConnectionId, PluginId};
+use gestalt_core::name::{ConnectionName, InstanceName};
+use gestalt_core::{Code, Refusal, Secret};
+use gestalt_store::StoredConnection;
+use gestalt_upstream::Injection;
+use gestalt_vault::{Keyring, Place};
+use quick_cache::sync::Cache;
+
+use crate::Inner;
+use crate::authenticate::caller::Caller;
+use crate::authorize::Permit;
+use crate::catalogue::{ConnectionEntry, PluginEntry};
+
+/// The table that sealed fields are in, as additional authenticated data names it.
+const TABLE: &str = "credential_secrets";
+
+/// A credential, opened for one call.
+pub(crate) struct Credential {
+    injection: Injection,
+    source: Option<Source>,
+}
+
+/// Where a credential came from.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) id: ConnectionId,
+    pub(crate) owner: Owner,
+    pub(crate) plugin: PluginId,
+    pub(crate) connection: ConnectionName,
+    pub(crate) instance: InstanceName,
+    pub(crate) state: State,
+}
+
+impl Credential {
+    /// No credential at all.
+    fn none() -> Self {
+        Self {
+            injection: Injection::default(),
+            source: None,
+        }
+    }
+
+    pub(crate) fn source(&self) -> Option<&Source> {
+        self.source.as_ref()
+    }
+
+    pub(crate) fn into_injection(self) -> Injection {
+        self.injection
+    }
+}
+
+type Key = (Owner, PluginId, ConnectionName);
+
+/// Sealed credentials by whose, to which plugin, by which connection; bounded.
+pub(crate) struct Credentials {
+    sealed: Cache<Key, Arc<Vec<StoredConnection>>>,
+    epoch: AtomicU64,
+}
+
+impl Credentials {
+    pub(crate) fn new(entries: usize) -> Self {
+        Self {
+            sealed: Cache::new(entries.max(1)),
+            epoch: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sealed.len()
+    }
+
+    /// Forgets what has changed.
+    pub(crate) fn forget(&self, owner: Owner, plugin: PluginId, connection: &ConnectionName) {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        self.sealed.remove(&(owner, plugin, connection.clone()));
+    }
+
+    async fn find(
+        &self,
+        gateway: &Inner,
+        owner: Owner,
+        plugin: PluginId,
+        connection: &ConnectionName,
+    ) -> Result<Arc<Vec<StoredConnection>>, Refusal> {
+        let key = (owner, plugin, connection.clone());
+        if let Some(known) = self.sealed.get(&key) {
+            return Ok(known);
+        }
+        let epoch = self.epoch.load(Ordering::SeqCst);
+        let rows = gateway
+            .store
+            .find_credentials(&[owner], plugin, connection)
+            .await;
+        let rows = Arc::new(rows.map_err(crate::audit::from_store)?);
+        self.sealed.insert(key.clone(), Arc::clone(&rows));
+        if self.epoch.load(Ordering::SeqCst) != epoch {
+            self.sealed.remove(&key);
+        }
+        Ok(rows)
+    }
+}
+
+/// Finds and opens the credential that a permit needs.
+pub(crate) async fn resolve(
+    gateway: &Inner,
+    caller: &Caller,
+    permit: &Permit,
+) -> Result<Credential, Refusal> {
+    let Some(entry) = permit.connection() else {
+        return Ok(Credential::none());
+    };
+    if entry.definition.mode == Mode::None || entry.definition.kind == AuthKind::None {
+        return Ok(Credential::none());
+    }
+    let plugin = permit.plugin();
+    let own = Owner::Subject(caller.subject());
+    let chosen = match entry.definition.mode {
+        Mode::None => return Ok(Credential::none()),
+        Mode::User => choose(gateway, own, plugin, entry, permit.instance()).await?,
+        Mode::Platform => {
+            choose(gateway, Owner::Platform, plugin, entry, permit.instance()).await?
+        }
+        // The shared one is used only where the caller has none of their own, not where
+        // theirs needs reconnecting.
+        Mode::Either => match choose(gateway, own, plugin, entry, permit.instance()).await? {
+            Some(stored) => Some(stored),
+            None => choose(gateway, Owner::Platform, plugin, entry, permit.instance()).await?,
+        },
+    };
+    let Some((rows, index)) = chosen else {
+        return Err(nothing_connected(plugin, &entry.definition, permit));
+    };
+    let stored = &rows[index];
+    if matches!(stored.row.state, State::NeedsReauth | State::Revoked) {
+        return Err(Refusal::new(
+            Code::ReconnectRequired,
+            "The connection must be made again.",
+        )
+        .link(connect_link(&plugin.name)));
+    }
+    open(&gateway.keyring, entry, stored)
+}
+
+type Chosen = Option<(Arc<Vec<StoredConnection>>, usize)>;
+
+/// The instance that is meant: the one named, or the only one.
+async fn choose(
+    gateway: &Inner,
+    owner: Owner,
+    plugin: &PluginEntry,
+    entry: &ConnectionEntry,
+    instance: Option<&InstanceName>,
+) -> Result<Chosen, Refusal> {
+    let rows = gateway
+        .credentials
+        .find(gateway, owner, plugin.id, &entry.definition.name)
+        .await?;
+    if let Some(name) = instance {
+        let index = rows.iter().position(|stored| stored.row.instance == *name);
+        return Ok(index.map(|index| (rows, index)));
+    }
+    match rows.len() {
+        0 => Ok(None),
+        1 => Ok(Some((rows, 0))),
+        _ => {
+            let mut choices: Vec<String> = rows
+                .iter()
+                .map(|stored| stored.row.instance.to_string())
+                .collect();
+            choices.sort();
+            Err(Refusal::new(
+                Code::InstanceSelectionRequired,
+                "Several accounts are connected; name one.",
+            )
+            .field("_instance")
+            .hint("Pass `_instance`.")
+            .choices(choices))
+        }
+    }
+}
+
+fn nothing_connected(
+    plugin: &PluginEntry,
+    connection: &ConnectionDefinition,
+    permit: &Permit,
+) -> Refusal {
+    if connection.mode == Mode::Platform {
+        return Refusal::new(
+            Code::AdminConfigurationRequired,
+            "An admin must set the shared credential first.",
+        )
+        .hint(format!(
+            "An admin runs: gestalt plugin connect {} --platform",
+            plugin.name
+        ));
+    }
+    let what = match permit.instance() {
+        Some(instance) => format!("`{}` is not connected as `{instance}`.", plugin.name),
+        None => format!("`{}` is not connected yet.", plugin.name),
+    };
+    Refusal::new(Code::NotConnected, what)
+        .hint(format!("Run: gestalt plugin connect {}", plugin.name))
+        .link(connect_link(&plugin.name))
+}
+
+/// Where a person connects.
+fn connect_link(plugin: &str) -> String {
+    format!("/connect/{plugin}")
+}
+
+/// The place a sealed field belongs to.
+pub(crate) fn place<'a>(texts: &'a PlaceTexts, field: &'a str, generation: u64) -> Place<'a> {
+    Place {
+        table: TABLE,
+        record: &texts.record,
+        subject: &texts.subject,
+        plugin: &texts.plugin,
+        connection: &texts.connection,
+        field,
+        generation,
+    }
+}
+
+/// The texts of a place, which several fields share.
+pub(crate) struct PlaceTexts {
+    record: String,
+    subject: String,
+    plugin: String,
+    connection: String,
+}
+
+impl PlaceTexts {
+    pub(crate) fn new(
+        id: ConnectionId,
+        owner: Owner,
+        plugin: PluginId,
+        connection: &ConnectionName,
+    ) -> Self {
+        Self {
+            record: id.to_string(),
+            subject: owner.to_string(),
+            plugin: plugin.to_string(),
+            connection: connection.to_string(),
+        }
+    }
+}
+
+/// Opens the fields of a stored connection and puts them where the mapping says.
+pub(crate) fn open(
+    keyring: &Keyring,
+    entry: &ConnectionEntry,
+    stored: &StoredConnection,
+) -> Result<Credential, Refusal> {
+    let row = &stored.row;
+    let texts = PlaceTexts::new(row.id, row.owner, row.plugin, &row.connection);
+    let mut fields: Vec<(&str, Secret)> = Vec::with_capacity(stored.secrets.len());
+    for secret in &stored.secrets {
+        let place = place(&texts, &secret.field, secret.generation);
+        let opened = keyring
+            .unseal(&place, secret.key, &secret.sealed)
+            .map_err(|error| {
+                Refusal::internal(Box::new(SealRefused {
+                    id: row.id,
+                    source: error,
+                }))
+            })?;
+        let text = opened
+            .into_text()
+            .ok_or_else(|| Refusal::internal("a sealed field is not text"))?;
+        fields.push((&secret.field, text));
+    }
+    let injection = inject(entry, &fields)?;
+    Ok(Credential {
+        injection,
+        source: Some(Source {
+            id: row.id,
+            owner: row.owner,
+            plugin: row.plugin,
+            connection: row.connection.clone(),
+            instance: row.instance.clone(),
+            state: row.state,
+        }),
+    })
+}
+
+/// A stored field does not open in its place: it was moved, changed, or is older than its row.
+#[derive(Debug, thiserror::Error)]
+#[error("a sealed field of {id} does not open")]
+pub(crate) struct SealRefused {
+    id: ConnectionId,
+    source: gestalt_vault::VaultError,
+}
+
+/// Puts fields where the mapping says.
+pub(crate) fn inject(
+    entry: &ConnectionEntry,
+    fields: &[(&str, Secret)],
+) -> Result<Injection, Refusal> {
+    let value = |mapped: &MappedValue| -> Result<Option<Secret>, Refusal> {
+        match mapped {
+            MappedValue::Literal(text) => Ok(Some(Secret::new(text.clone()))),
+            MappedValue::Field { name, prefix } => {
+                let field = fields
+                    .iter()
+                    .find(|(known, _)| known == name)
+                    .map(|(_, secret)| secret);
+                let required = entry
+                    .definition
+                    .fields
+                    .iter()
+                    .any(|f| f.name == *name && f.required);
+                match field {
+                    None if required => Err(Refusal::new(
+                        Code::ReconnectRequired,
+                        "The connection lacks a field that it needs now.",
+                    )),
+                    None => Ok(None),
+                    Some(secret) if prefix.is_empty() => Ok(Some(secret.clone())),
+                    Some(secret) => Ok(Some(Secret::new(format!("{prefix}{}", secret.expose())))),
+                }
+            }
+        }
+    };
+    let mut injection = Injection::default();
+    for (name, mapped) in &entry.headers {
+        injection
+            .headers
+            .extend(value(mapped)?.map(|secret| (name.clone(), secret)));
+    }
+    for (name, mapped) in &entry.definition.mapping.query {
+        injection
+            .query
+            .extend(value(mapped)?.map(|secret| (name.clone(), secret)));
+    }
+    if let Some((user, password)) = &entry.definition.mapping.basic {
+        injection.basic = value(user)?.zip(value(password)?);
+    }
+    let secret_field = |name: &str| {
+        entry
+            .definition
+            .fields
+            .iter()
+            .all(|f| f.name != name || f.secret)
+    };
+    injection.mask = fields
+        .iter()
+        .filter(|(name, _)| secret_field(name))
+        .map(|(_, secret)| secret.clone())
+        .collect();
+    Ok(injection)
+}
