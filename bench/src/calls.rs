@@ -5,7 +5,7 @@
 //! every ratio a median of the rounds' own ratios.
 
 use crate::Result;
-use crate::gateway::{DIRECT, Gateway, Home};
+use crate::gateway::{DIRECT, Gateway, Home, Kind};
 use crate::options::Options;
 use crate::process::{Load, Part, Took};
 use crate::report::{Level, Target, median};
@@ -36,7 +36,7 @@ struct Round {
 pub(crate) async fn measure(options: &Options) -> Result<Vec<Level>> {
     let upstream = Part::of_bench(&["upstream"])?;
     let proxy = Part::of_bench(&["proxy", "--to", &upstream.url])?;
-    let home = Home::new(&upstream.url, 10)?;
+    let home = Home::new(&upstream.url, 10, Kind::Usual)?;
     let gateway = home.start().await?;
     gateway.prepare(&home, 1).await?;
     let stage = Stage {
@@ -92,6 +92,7 @@ impl Stage {
             tokens: &self.home.tokens(),
             connections,
             calls,
+            in_turn: false,
         };
         let asked = self.gateway.statements().await?;
         let before = part.settled_cpu_nanos().await?;

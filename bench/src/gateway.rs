@@ -21,6 +21,19 @@ pub(crate) const CALL: &str = "/api/v1/bench/getItem?id=4711";
 pub(crate) const DIRECT: &str = "/items/4711";
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
+/// The root key of every home: 64 hexadecimal characters.
+pub(crate) const ROOT_KEY: &str =
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+/// What a home is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One subject, who needs no login.
+    Usual,
+    /// Many users, all held in memory.
+    Many,
+}
+
 /// The daemon's home: configuration, database, tokens.
 #[derive(Debug)]
 pub(crate) struct Home {
@@ -35,7 +48,7 @@ impl Home {
     /// # Errors
     ///
     /// When the daemon is not built, or a file cannot be written.
-    pub(crate) fn new(upstream: &str, plugins: usize) -> Result<Self> {
+    pub(crate) fn new(upstream: &str, plugins: usize, kind: Kind) -> Result<Self> {
         let program = std::env::current_exe()?.with_file_name("gestaltd");
         if !program.exists() {
             return Err(format!("{} is not built", program.display()).into());
@@ -43,7 +56,7 @@ impl Home {
         let folder = tempfile::tempdir()?;
         fs::write(
             folder.path().join("config.yaml"),
-            config(upstream, plugins)?,
+            config(upstream, plugins, kind)?,
         )?;
         Ok(Self { folder, program })
     }
@@ -51,6 +64,11 @@ impl Home {
     /// Where [`Gateway::tokens`] are written, one a line.
     pub(crate) fn tokens(&self) -> PathBuf {
         self.folder.path().join("tokens")
+    }
+
+    /// Where the daemon keeps its database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("gestalt.db")
     }
 
     /// Starts the daemon and waits until it is ready.
@@ -91,18 +109,18 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Connects the caller and makes `count` tokens, written to the home.
+    /// Someone who asks this daemon.
+    pub(crate) fn client(&self) -> Caller {
+        Caller(self.client.clone())
+    }
+
+    /// Connects the one subject and makes it `count` tokens, written to the home.
     ///
     /// # Errors
     ///
     /// When the daemon refuses.
     pub(crate) async fn prepare(&self, home: &Home, count: usize) -> Result {
-        let connect = json!({
-            "integration": "bench",
-            "credentials": { "token": "a-secret-of-the-upstream" },
-        });
-        let path = "/api/v1/auth/connect-manual";
-        self.client.post(path, None, &connect).await?;
+        self.client().connect(None).await?;
         let mut tasks = JoinSet::new();
         let mut tokens = String::new();
         for index in 0..count {
@@ -143,6 +161,27 @@ impl Gateway {
     }
 }
 
+/// Someone who asks the daemon.
+#[derive(Debug)]
+pub(crate) struct Caller(Client);
+
+impl Caller {
+    /// Connects whoever presents the token, or the one subject.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon refuses.
+    pub(crate) async fn connect(&self, token: Option<&str>) -> Result {
+        let connect = json!({
+            "integration": "bench",
+            "credentials": { "token": "a-secret-of-the-upstream" },
+        });
+        let path = "/api/v1/auth/connect-manual";
+        self.0.post(path, token, &connect).await?;
+        Ok(())
+    }
+}
+
 async fn take(tasks: &mut JoinSet<Result<Value>>, tokens: &mut String) -> Result {
     if let Some(done) = tasks.join_next().await {
         let created = done??;
@@ -152,18 +191,23 @@ async fn take(tasks: &mut JoinSet<Result<Value>>, tokens: &mut String) -> Result
     Ok(())
 }
 
-fn config(upstream: &str, plugins: usize) -> Result<String> {
+fn config(upstream: &str, plugins: usize, kind: Kind) -> Result<String> {
     let address = upstream.trim_start_matches("http://");
     let port = address.rsplit(':').next().ok_or("no port")?;
-    let mut key = String::new();
-    for byte in 0..32 {
-        write!(key, "{byte:02x}")?;
-    }
+    let login = match kind {
+        Kind::Usual => "",
+        Kind::Many => "providers: { authentication: { local: {} } }\n",
+    };
+    let held = match kind {
+        Kind::Usual => "{}",
+        Kind::Many => "{ tokens: 150000, connections: 150000 }",
+    };
     let mut text = format!(
         r#"server:
   public: {{ host: 127.0.0.1, port: 0 }}
-  encryptionKey: "{key}"
-connections:
+  encryptionKey: "{ROOT_KEY}"
+  cache: {held}
+{login}connections:
   bench-key:
     mode: user
     auth:

@@ -15,7 +15,8 @@ use tokio::time::Instant;
 use crate::{Result, options};
 
 /// Calls `--url` over `--connections`, `--calls` times in all, each call with
-/// a random line of `--tokens` as its bearer token, and prints what it took.
+/// a random line of `--tokens` as its bearer token (one after the other with
+/// `--in-turn`), and prints what it took.
 ///
 /// # Errors
 ///
@@ -30,6 +31,7 @@ pub(crate) async fn run(arguments: &[String]) -> Result {
         .map(HeaderValue::try_from)
         .collect::<std::result::Result<_, _>>()?;
     let bearers: &'static [HeaderValue] = bearers.leak();
+    let in_turn = arguments.iter().any(|word| word == "--in-turn");
 
     let mut senders = Vec::new();
     for _ in 0..connections {
@@ -39,7 +41,11 @@ pub(crate) async fn run(arguments: &[String]) -> Result {
     let mut tasks = JoinSet::new();
     for (index, sender) in senders.into_iter().enumerate() {
         let share = calls / connections + usize::from(index < calls % connections);
-        let pick = Pick::new(bearers, index);
+        let pick = if in_turn {
+            Pick::in_turn(bearers, index, connections)
+        } else {
+            Pick::at_random(bearers, index)
+        };
         tasks.spawn(call(sender, url.clone(), pick, share));
     }
     let mut micros = Vec::with_capacity(calls);
@@ -99,24 +105,42 @@ async fn call(
     Ok(micros)
 }
 
-/// Picks tokens at random, the same ones in every run (xorshift64).
+/// Picks tokens: at random, the same ones in every run (xorshift64), or in
+/// turn with the other connections.
 struct Pick {
     bearers: &'static [HeaderValue],
     state: u64,
+    step: Option<u64>,
 }
 
 impl Pick {
-    fn new(bearers: &'static [HeaderValue], seed: usize) -> Self {
-        let state = 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed as u64 + 1);
-        Self { bearers, state }
+    fn at_random(bearers: &'static [HeaderValue], connection: usize) -> Self {
+        Self {
+            bearers,
+            state: 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(connection as u64 + 1),
+            step: None,
+        }
+    }
+
+    fn in_turn(bearers: &'static [HeaderValue], connection: usize, connections: usize) -> Self {
+        Self {
+            bearers,
+            state: connection as u64,
+            step: Some(connections as u64),
+        }
     }
 
     fn next(&mut self) -> HeaderValue {
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
+        let number = self.state;
+        if let Some(step) = self.step {
+            self.state += step;
+        } else {
+            self.state ^= self.state << 13;
+            self.state ^= self.state >> 7;
+            self.state ^= self.state << 17;
+        }
         let count = self.bearers.len() as u64;
-        let index = usize::try_from(self.state % count.max(1)).unwrap_or_default();
+        let index = usize::try_from(number % count.max(1)).unwrap_or_default();
         let picked = self.bearers.get(index);
         picked
             .cloned()
@@ -133,6 +157,8 @@ fn at(sorted: &[f64], percent: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use hyper::header::HeaderValue;
 
     use super::{Pick, at};
@@ -146,10 +172,17 @@ mod tests {
     }
 
     #[test]
-    fn every_token_is_picked_in_time() {
+    fn every_token_is_picked_at_random_and_in_turn() {
         let bearers: Vec<HeaderValue> = (0..8_u16).map(HeaderValue::from).collect();
-        let mut pick = Pick::new(bearers.leak(), 0);
-        let picked: std::collections::HashSet<_> = (0..200).map(|_| pick.next()).collect();
+        let bearers: &'static [HeaderValue] = bearers.leak();
+        let mut pick = Pick::at_random(bearers, 0);
+        let picked: HashSet<_> = (0..200).map(|_| pick.next()).collect();
+        assert_eq!(picked.len(), 8);
+        let mut picks = [0, 1].map(|connection| Pick::in_turn(bearers, connection, 2));
+        let picked: HashSet<_> = picks
+            .iter_mut()
+            .flat_map(|pick| [pick.next(), pick.next(), pick.next(), pick.next()])
+            .collect();
         assert_eq!(picked.len(), 8);
     }
 }

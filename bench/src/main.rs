@@ -16,11 +16,13 @@ mod calls;
 mod client;
 mod gateway;
 mod load;
+mod many;
 mod options;
 mod plugins;
 mod process;
 mod proxy;
 mod report;
+mod seed;
 mod upstream;
 
 /// An error is for whoever runs the bench, and is printed as it is.
@@ -71,6 +73,9 @@ async fn conduct(arguments: &[String]) -> Result {
     }
     if options.wants("plugins") {
         report.plugins = plugins::measure(&options).await?;
+    }
+    if options.wants("many") {
+        report.many = Some(many::measure(&options).await?);
     }
     println!(
         "{}",

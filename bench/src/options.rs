@@ -9,11 +9,13 @@ Usage: cargo xtask bench [--profile dist] [OPTIONS]
 
   --scenario NAME  calls: CPU and latency of a call at 1, 8 and 32 connections
                    plugins: start and memory with 1, 10 and 100 plugins
-                   repeatable; both unless named
+                   many: CPU and memory with 100,000 users, tokens and
+                   connections, called at random (minutes of preparation)
+                   repeatable; calls and plugins unless named
   --quick          fewer rounds, for a first look
   --json           figures for a program";
 
-const SCENARIOS: &[&str] = &["calls", "plugins"];
+const SCENARIOS: &[&str] = &["calls", "plugins", "many"];
 
 /// What to measure and how long.
 #[derive(Debug, Default)]
@@ -26,7 +28,10 @@ pub(crate) struct Options {
 impl Options {
     /// Whether a scenario is to run.
     pub(crate) fn wants(&self, scenario: &str) -> bool {
-        self.scenarios.is_empty() || self.scenarios.iter().any(|wanted| wanted == scenario)
+        if self.scenarios.is_empty() {
+            return scenario != "many";
+        }
+        self.scenarios.iter().any(|wanted| wanted == scenario)
     }
 
     /// How many rounds a figure is the median of.
@@ -89,9 +94,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_name_all_scenarios_run() {
+    fn without_a_name_the_short_scenarios_run() {
         let all = parse(&words("--json")).unwrap().unwrap();
         assert!(all.wants("calls") && all.wants("plugins") && all.json);
+        assert!(!all.wants("many"));
         let one = parse(&words("--scenario plugins")).unwrap().unwrap();
         assert!(!one.wants("calls"));
     }

@@ -1,7 +1,7 @@
 //! How fast the daemon starts and how much memory it takes.
 
 use crate::Result;
-use crate::gateway::Home;
+use crate::gateway::{Home, Kind};
 use crate::options::Options;
 use crate::process::{Load, Part};
 use crate::report::{Size, median};
@@ -24,7 +24,7 @@ pub(crate) async fn measure(options: &Options) -> Result<Vec<Size>> {
 }
 
 async fn size(upstream: &Part, plugins: usize, options: &Options) -> Result<Size> {
-    let home = Home::new(&upstream.url, plugins)?;
+    let home = Home::new(&upstream.url, plugins, Kind::Usual)?;
     let gateway = home.start().await?;
     let first = gateway.start.as_secs_f64();
     gateway.prepare(&home, TOKENS).await?;
@@ -42,6 +42,7 @@ async fn size(upstream: &Part, plugins: usize, options: &Options) -> Result<Size
         tokens: &home.tokens(),
         connections: 8,
         calls: if options.quick { 10_000 } else { 50_000 },
+        in_turn: false,
     };
     load.run().await?;
     Ok(Size {

@@ -166,6 +166,8 @@ pub(crate) struct Load<'a> {
     pub(crate) tokens: &'a PathBuf,
     pub(crate) connections: usize,
     pub(crate) calls: usize,
+    /// Every token in its turn, rather than at random.
+    pub(crate) in_turn: bool,
 }
 
 impl Load<'_> {
@@ -180,6 +182,9 @@ impl Load<'_> {
         command.arg("--tokens").arg(self.tokens);
         command.args(["--connections", &self.connections.to_string()]);
         command.args(["--calls", &self.calls.to_string()]);
+        if self.in_turn {
+            command.arg("--in-turn");
+        }
         let output = tokio::task::spawn_blocking(move || command.output()).await??;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -9,6 +9,27 @@ use serde_json::{Value, json};
 pub(crate) struct Report {
     pub(crate) calls: Vec<Level>,
     pub(crate) plugins: Vec<Size>,
+    pub(crate) many: Option<Many>,
+}
+
+/// Many users with a token and a connection each.
+#[derive(Debug)]
+pub(crate) struct Many {
+    pub(crate) users: usize,
+    /// How many connections were stored in a second, by requests.
+    pub(crate) connects_per_second: f64,
+    /// Processor time of a call with one token, with any of them the first
+    /// time, and with any of them once the caches hold them.
+    pub(crate) one_micros: f64,
+    pub(crate) missed_micros: f64,
+    pub(crate) held_micros: f64,
+    /// Held over one.
+    pub(crate) ratio: f64,
+    pub(crate) missed_statements: f64,
+    pub(crate) held_statements: f64,
+    /// Memory before the first call, and with all of them held.
+    pub(crate) idle_mebibytes: f64,
+    pub(crate) held_mebibytes: f64,
 }
 
 /// One number of connections.
@@ -73,6 +94,9 @@ impl Report {
                 size.write(&mut out);
             }
         }
+        if let Some(many) = &self.many {
+            many.write(&mut out);
+        }
         let aims = self.aims();
         if !aims.is_empty() {
             out.push_str("\naim                                            limit  measured\n");
@@ -106,7 +130,8 @@ impl Report {
             json!({ "aim": what, "limit": limit, "measured": measured })
         });
         let aims: Vec<Value> = aims.collect();
-        json!({ "calls": calls, "plugins": plugins, "aims": aims }).to_string()
+        let many = self.many.as_ref().map(Many::json);
+        json!({ "calls": calls, "plugins": plugins, "many": many, "aims": aims }).to_string()
     }
 
     fn aims(&self) -> Vec<Aim> {
@@ -137,6 +162,13 @@ impl Report {
                 what: "memory under load with ten plugins, MiB".into(),
                 limit: 30.0,
                 measured: size.loaded_mebibytes,
+            });
+        }
+        if let Some(many) = &self.many {
+            aims.push(Aim {
+                what: format!("CPU with {} tokens over one's", many.users),
+                limit: 1.2,
+                measured: many.ratio,
             });
         }
         aims
@@ -234,6 +266,41 @@ impl Size {
             "idle_mebibytes": self.idle_mebibytes,
             "loaded_mebibytes": self.loaded_mebibytes,
             "peak_mebibytes": self.peak_mebibytes,
+        })
+    }
+}
+
+impl Many {
+    fn write(&self, out: &mut String) {
+        let _ = writeln!(
+            out,
+            "\n{} users, a token and a connection each ({:.0} connections stored a second)",
+            self.users, self.connects_per_second
+        );
+        let _ = writeln!(
+            out,
+            "  CPU a call, µs: {:.1} with one token, {:.1} with any the first time, {:.1} with any held ({:.2} times one's)",
+            self.one_micros, self.missed_micros, self.held_micros, self.ratio
+        );
+        let _ = writeln!(
+            out,
+            "  statements a call: {:.3} the first time, {:.3} held; memory: {:.1} MiB before, {:.1} MiB with all held",
+            self.missed_statements, self.held_statements, self.idle_mebibytes, self.held_mebibytes
+        );
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "users": self.users,
+            "connects_per_second": self.connects_per_second,
+            "one_cpu_micros": self.one_micros,
+            "missed_cpu_micros": self.missed_micros,
+            "held_cpu_micros": self.held_micros,
+            "cpu_ratio": self.ratio,
+            "missed_statements_per_call": self.missed_statements,
+            "held_statements_per_call": self.held_statements,
+            "idle_mebibytes": self.idle_mebibytes,
+            "held_mebibytes": self.held_mebibytes,
         })
     }
 }

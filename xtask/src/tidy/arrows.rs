@@ -34,7 +34,11 @@ const ROOMS: &[Room] = &[
     room("gestalt", &["gestalt-api"], &[]),
     // Beside the house: these ship nothing.
     room("gestalt-e2e", &["gestalt-api"], &[]),
-    room("gestalt-bench", &[], &[]),
+    room(
+        "gestalt-bench",
+        &["gestalt-core", "gestalt-vault", "gestalt-store"],
+        &[],
+    ),
     room(
         "gestalt-fuzz",
         &[],
