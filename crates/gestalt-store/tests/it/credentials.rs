@@ -1,0 +1,640 @@
+//! Users, tokens, sessions and login codes.
+
+use gestalt_store::{
+    AuthFailureRow, Change, KeyRow, Page, PageRequest, Store, StoreError, TokenRow,
+};
+
+use crate::contract::contract;
+use crate::samples::*;
+
+contract! {
+    a_change_that_hits_nothing_rolls_all_back,
+    a_row_that_is_there_already_conflicts,
+    what_refers_to_nothing_is_refused,
+    a_text_with_nul_is_refused,
+    a_cursor_of_another_list_is_refused,
+    a_login_code_is_used_once,
+    of_two_who_use_a_login_code_at_once_one_succeeds,
+    revoking_a_token_again_keeps_the_first_time,
+    revoking_all_spares_other_owners_and_what_has_ended,
+    s26_a_second_rotation_never_extends_the_first_grace,
+    a_token_is_found_by_hash_with_its_user_in_one_statement,
+    a_session_is_found_by_hash_with_its_user_in_one_statement,
+    last_use_only_moves_forward,
+    what_has_ended_is_forgotten,
+    tokens_come_in_complete_pages_while_others_come_and_go,
+    sessions_come_in_complete_pages,
+    users_come_in_complete_pages,
+    users_are_found_by_identity_and_by_an_email_of_their_own,
+    auth_failures_add_up_and_stay_bounded,
+    keys_plugins_and_facts_are_kept,
+}
+
+async fn a_token_is_found_by_hash_with_its_user_in_one_statement(store: Store) {
+    let mut changes = ground();
+    let owner = format!("user:{}", user_id(1));
+    changes.push(Change::CreateUser(user(1)));
+    changes.push(Change::CreateToken(token(1, &owner)));
+    changes.push(Change::CreateToken(token(2, "anonymous")));
+    store.write(&changes).await.unwrap();
+
+    let none = store.find_token_by_hash(&[hash(9)]).await.unwrap();
+    assert_eq!(none, None);
+    assert_eq!(store.find_token_by_hash(&[]).await.unwrap(), None);
+    let hashes = [hash(9), hash(8), hash(1)];
+    let (found, statements) = Store::counted(store.find_token_by_hash(&hashes)).await;
+    assert_eq!(found.unwrap(), Some((token(1, &owner), Some(user(1)))));
+    assert_eq!(statements, 1);
+    let found = store.find_token_by_hash(&[hash(2)]).await.unwrap();
+    assert_eq!(found, Some((token(2, "anonymous"), None)));
+}
+
+async fn grounded(store: &Store) {
+    store.write(&ground()).await.unwrap();
+}
+
+async fn a_change_that_hits_nothing_rolls_all_back(store: Store) {
+    grounded(&store).await;
+    let missing = [
+        Change::RevokeToken {
+            id: token_id(9),
+            owner: "anonymous".into(),
+            at: at(1),
+        },
+        Change::RevokeSession {
+            id: session_id(9),
+            owner: "anonymous".into(),
+            at: at(1),
+        },
+        Change::RotateToken {
+            old: token_id(9),
+            owner: "anonymous".into(),
+            new: token(10, "anonymous"),
+            old_expires_at: at(1),
+        },
+        Change::RedeemLoginCode {
+            hash: hash(9),
+            at: at(1),
+        },
+        Change::RenamePlugin {
+            id: plugin_id(9),
+            name: "other".parse().unwrap(),
+        },
+    ];
+    for change in missing {
+        let changes = [
+            Change::CreateUser(user(1)),
+            Change::CreateToken(token(1, "anonymous")),
+            change,
+        ];
+        let refused = store.write(&changes).await;
+        assert!(
+            matches!(refused, Err(StoreError::NoSuchRow { index: 2 })),
+            "{changes:?}: {refused:?}"
+        );
+        assert_eq!(store.find_user(user_id(1)).await.unwrap(), None);
+        assert_eq!(store.find_token(token_id(10)).await.unwrap(), None);
+    }
+
+    // A token of somebody else is as good as none.
+    store
+        .write(&[Change::CreateToken(token(1, "anonymous"))])
+        .await
+        .unwrap();
+    let theft = Change::RevokeToken {
+        id: token_id(1),
+        owner: "user:x".into(),
+        at: at(1),
+    };
+    let refused = store.write(&[theft]).await;
+    assert!(matches!(refused, Err(StoreError::NoSuchRow { index: 0 })));
+}
+
+async fn a_row_that_is_there_already_conflicts(store: Store) {
+    grounded(&store).await;
+    let same_hash = TokenRow {
+        hash: hash(1),
+        ..token(2, "anonymous")
+    };
+    store
+        .write(&[
+            Change::CreateToken(token(1, "anonymous")),
+            Change::CreateSession(session(1, "anonymous")),
+            Change::CreateUser(user(1)),
+        ])
+        .await
+        .unwrap();
+    let taken = [
+        Change::CreateToken(token(1, "anonymous")),
+        Change::CreateToken(same_hash),
+        Change::CreateSession(session(1, "anonymous")),
+        Change::CreateUser(user(1)),
+        Change::PutPlugin {
+            id: plugin_id(1),
+            name: "demo".parse().unwrap(),
+        },
+    ];
+    for change in taken {
+        let changes = [Change::CreateUser(user(2)), change];
+        let refused = store.write(&changes).await;
+        assert!(
+            matches!(refused, Err(StoreError::Conflict)),
+            "{changes:?}: {refused:?}"
+        );
+        assert_eq!(store.find_user(user_id(2)).await.unwrap(), None);
+    }
+}
+
+async fn what_refers_to_nothing_is_refused(store: Store) {
+    let changes = [
+        Change::PutMeta {
+            key: "salt".into(),
+            value: vec![1],
+        },
+        Change::LinkIdentity {
+            issuer: "https://login.example.com".into(),
+            subject: "alice".into(),
+            user: user_id(1),
+            at: at(0),
+        },
+    ];
+    let refused = store.write(&changes).await;
+    assert!(
+        matches!(refused, Err(StoreError::NoSuchRow { index: 1 })),
+        "{refused:?}"
+    );
+    assert_eq!(store.find_meta("salt").await.unwrap(), None);
+}
+
+async fn a_text_with_nul_is_refused(store: Store) {
+    grounded(&store).await;
+    let named = TokenRow {
+        name: "a\0b".into(),
+        ..token(1, "anonymous")
+    };
+    let refused = store.write(&[Change::CreateToken(named)]).await;
+    assert!(
+        matches!(refused, Err(StoreError::Invalid { .. })),
+        "{refused:?}"
+    );
+}
+
+async fn a_cursor_of_another_list_is_refused(store: Store) {
+    for cursor in ["", "~", "tok_zz", &session_id(1).to_string()] {
+        let page = PageRequest {
+            cursor: Some(cursor.into()),
+            limit: 10,
+        };
+        let refused = store.list_tokens("anonymous", &page).await;
+        assert!(
+            matches!(refused, Err(StoreError::Invalid { .. })),
+            "{cursor}"
+        );
+        let refused = store.list_auth_failures(&page).await;
+        assert!(
+            matches!(refused, Err(StoreError::Invalid { .. })),
+            "{cursor}"
+        );
+    }
+}
+
+async fn a_login_code_is_used_once(store: Store) {
+    grounded(&store).await;
+    store
+        .write(&[Change::CreateLoginCode(login_code(1))])
+        .await
+        .unwrap();
+    let redeem = |hash, second| {
+        [Change::RedeemLoginCode {
+            hash,
+            at: at(second),
+        }]
+    };
+    let expired = store.write(&redeem(hash(1), 100)).await;
+    assert!(matches!(expired, Err(StoreError::NoSuchRow { index: 0 })));
+    let found = store
+        .find_login_code(&[hash(5), hash(1)])
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(found, login_code(1));
+    store.write(&redeem(found.hash, 99)).await.unwrap();
+    let again = store.write(&redeem(found.hash, 99)).await;
+    assert!(matches!(again, Err(StoreError::NoSuchRow { index: 0 })));
+    let found = store.find_login_code(&[hash(1)]).await.unwrap().unwrap();
+    assert_eq!(found.redeemed_at, Some(at(99)));
+}
+
+async fn of_two_who_use_a_login_code_at_once_one_succeeds(store: Store) {
+    grounded(&store).await;
+    store
+        .write(&[Change::CreateLoginCode(login_code(1))])
+        .await
+        .unwrap();
+    let attempts: Vec<_> = (0..8)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let redeem = Change::RedeemLoginCode {
+                    hash: hash(1),
+                    at: at(1),
+                };
+                store
+                    .append(writer_id(1), &[redeem], |head| records(&head.head, 1))
+                    .await
+            })
+        })
+        .collect();
+    let mut redeemed = 0;
+    for attempt in attempts {
+        match attempt.await.unwrap() {
+            Ok(_) => redeemed += 1,
+            Err(error) => assert!(matches!(error, StoreError::NoSuchRow { index: 0 })),
+        }
+    }
+    assert_eq!(redeemed, 1);
+    assert_eq!(
+        store.scan_audit(writer_id(1), 1, 10).await.unwrap().len(),
+        1
+    );
+}
+
+async fn revoking_a_token_again_keeps_the_first_time(store: Store) {
+    grounded(&store).await;
+    let token_1 = token(1, "anonymous");
+    let session_1 = session(1, "anonymous");
+    store
+        .write(&[
+            Change::CreateToken(token_1.clone()),
+            Change::CreateSession(session_1.clone()),
+        ])
+        .await
+        .unwrap();
+    for second in [5, 6] {
+        let owner = || "anonymous".to_owned();
+        let hits = store
+            .write(&[
+                Change::RevokeToken {
+                    id: token_1.id,
+                    owner: owner(),
+                    at: at(second),
+                },
+                Change::RevokeSession {
+                    id: session_1.id,
+                    owner: owner(),
+                    at: at(second),
+                },
+            ])
+            .await;
+        assert_eq!(hits.unwrap(), [1, 1]);
+    }
+    let token = store.find_token(token_1.id).await.unwrap().unwrap();
+    assert_eq!(token.revoked_at, Some(at(5)));
+    let session = store.find_session(session_1.id).await.unwrap().unwrap();
+    assert_eq!(session.revoked_at, Some(at(5)));
+}
+
+async fn revoking_all_spares_other_owners_and_what_has_ended(store: Store) {
+    grounded(&store).await;
+    let ended = TokenRow {
+        expires_at: at(1),
+        ..token(4, "anonymous")
+    };
+    store
+        .write(&[
+            Change::CreateToken(token(1, "anonymous")),
+            Change::CreateToken(token(2, "anonymous")),
+            Change::CreateToken(token(3, "user:other")),
+            Change::CreateToken(ended),
+            Change::CreateSession(session(1, "anonymous")),
+            Change::CreateSession(session(2, "anonymous")),
+            Change::CreateSession(session(3, "user:other")),
+        ])
+        .await
+        .unwrap();
+    let owner = || "anonymous".to_owned();
+    let all_but = |except| Change::RevokeSessions {
+        owner: owner(),
+        except,
+        at: at(5),
+    };
+    let hits = store
+        .write(&[
+            Change::RevokeTokens {
+                owner: owner(),
+                at: at(5),
+            },
+            Change::RevokeTokens {
+                owner: owner(),
+                at: at(6),
+            },
+            all_but(Some(session_id(2))),
+            all_but(None),
+        ])
+        .await;
+    assert_eq!(hits.unwrap(), [2, 0, 1, 1]);
+    let other = store.find_token(token_id(3)).await.unwrap().unwrap();
+    assert_eq!(other.revoked_at, None);
+    let other = store.find_session(session_id(3)).await.unwrap().unwrap();
+    assert_eq!(other.revoked_at, None);
+}
+
+async fn s26_a_second_rotation_never_extends_the_first_grace(store: Store) {
+    grounded(&store).await;
+    store
+        .write(&[Change::CreateToken(token(1, "anonymous"))])
+        .await
+        .unwrap();
+    let rotate = |new, second| Change::RotateToken {
+        old: token_id(1),
+        owner: "anonymous".into(),
+        new: token(new, "anonymous"),
+        old_expires_at: at(second),
+    };
+    store.write(&[rotate(2, 100)]).await.unwrap();
+    store.write(&[rotate(3, 200)]).await.unwrap();
+    let old = store.find_token(token_id(1)).await.unwrap().unwrap();
+    assert_eq!(
+        (old.expires_at, old.rotated_to),
+        (at(100), Some(token_id(3)))
+    );
+    store.write(&[rotate(4, 50)]).await.unwrap();
+    let old = store.find_token(token_id(1)).await.unwrap().unwrap();
+    assert_eq!(old.expires_at, at(50));
+
+    let revoke = Change::RevokeToken {
+        id: token_id(1),
+        owner: "anonymous".into(),
+        at: at(1),
+    };
+    store.write(&[revoke]).await.unwrap();
+    let refused = store.write(&[rotate(5, 10)]).await;
+    assert!(matches!(refused, Err(StoreError::NoSuchRow { index: 0 })));
+    assert_eq!(store.find_token(token_id(5)).await.unwrap(), None);
+}
+
+async fn a_session_is_found_by_hash_with_its_user_in_one_statement(store: Store) {
+    grounded(&store).await;
+    let owner = format!("user:{}", user_id(1));
+    store
+        .write(&[
+            Change::CreateUser(user(1)),
+            Change::CreateSession(session(1, &owner)),
+        ])
+        .await
+        .unwrap();
+    assert_eq!(store.find_session_by_hash(&[hash(9)]).await.unwrap(), None);
+    let hashes = [hash(1)];
+    let (found, statements) = Store::counted(store.find_session_by_hash(&hashes)).await;
+    assert_eq!(found.unwrap(), Some((session(1, &owner), Some(user(1)))));
+    assert_eq!(statements, 1);
+}
+
+async fn last_use_only_moves_forward(store: Store) {
+    grounded(&store).await;
+    let mut changes: Vec<Change> = (0..20)
+        .map(|number| Change::CreateToken(token(number, "anonymous")))
+        .collect();
+    changes.push(Change::CreateSession(session(1, "anonymous")));
+    store.write(&changes).await.unwrap();
+    let used = |second| {
+        (0..21)
+            .map(|number| (token_id(number), at(second)))
+            .collect()
+    };
+    let twice = vec![(session_id(1), at(9)), (session_id(1), at(8))];
+    let hits = store
+        .write(&[
+            Change::TouchTokens(used(5)),
+            Change::TouchTokens(used(4)),
+            Change::TouchTokens(Vec::new()),
+            Change::TouchSessions(twice.clone()),
+            Change::TouchSessions(twice),
+        ])
+        .await;
+    assert_eq!(hits.unwrap(), [20, 0, 0, 1, 0]);
+    let token = store.find_token(token_id(19)).await.unwrap().unwrap();
+    assert_eq!(token.last_used_at, Some(at(5)));
+    let session = store.find_session(session_id(1)).await.unwrap().unwrap();
+    assert_eq!(session.last_seen_at, at(9));
+}
+
+async fn what_has_ended_is_forgotten(store: Store) {
+    grounded(&store).await;
+    store
+        .write(&[
+            Change::CreateToken(token(1, "anonymous")),
+            Change::CreateSession(session(1, "anonymous")),
+            Change::CreateLoginCode(login_code(1)),
+        ])
+        .await
+        .unwrap();
+    let forget = |second| [Change::ForgetEnded { before: at(second) }];
+    assert_eq!(store.write(&forget(100)).await.unwrap(), [0]);
+    assert_eq!(store.write(&forget(1_000)).await.unwrap(), [1]);
+    assert_eq!(store.write(&forget(1_001)).await.unwrap(), [2]);
+    assert_eq!(store.find_token(token_id(1)).await.unwrap(), None);
+}
+
+/// Reads every page, three rows at a time, and does something between them.
+macro_rules! all_pages {
+    ($page:ident => $list:expr, $between:expr) => {{
+        let mut all = Vec::new();
+        let mut cursor = None;
+        loop {
+            let $page = PageRequest {
+                cursor: cursor.take(),
+                limit: 3,
+            };
+            let Page { items, next } = $list.await.unwrap();
+            assert!(
+                items.len() == 3 || next.is_none(),
+                "short page before the last"
+            );
+            all.extend(items);
+            $between;
+            match next {
+                Some(next) => cursor = Some(next),
+                None => break all,
+            }
+        }
+    }};
+}
+pub(crate) use all_pages;
+
+async fn tokens_come_in_complete_pages_while_others_come_and_go(store: Store) {
+    grounded(&store).await;
+    let create = |number| Change::CreateToken(token(number, "anonymous"));
+    let mut changes: Vec<Change> = (100..109).map(create).collect();
+    changes.push(Change::CreateToken(token(200, "user:other")));
+    store.write(&changes).await.unwrap();
+    let mut newcomer = 300;
+    let all = all_pages!(page => store.list_tokens("anonymous", &page), {
+        newcomer += 1;
+        store.write(&[create(newcomer)]).await.unwrap();
+    });
+    let listed: Vec<_> = all.iter().map(|token| token.id).collect();
+    let expected: Vec<_> = (100..109).rev().map(token_id).collect();
+    assert_eq!(listed, expected);
+    let none = store
+        .list_tokens("user:nobody", &PageRequest::first(0))
+        .await
+        .unwrap();
+    assert_eq!(
+        none,
+        Page {
+            items: Vec::new(),
+            next: None
+        }
+    );
+}
+
+async fn sessions_come_in_complete_pages(store: Store) {
+    grounded(&store).await;
+    let create = |number| Change::CreateSession(session(number, "anonymous"));
+    store
+        .write(&(0..7).map(create).collect::<Vec<_>>())
+        .await
+        .unwrap();
+    let all = all_pages!(page => store.list_sessions("anonymous", &page), ());
+    let expected: Vec<_> = (0..7)
+        .rev()
+        .map(|number| session(number, "anonymous"))
+        .collect();
+    assert_eq!(all, expected);
+}
+
+async fn users_come_in_complete_pages(store: Store) {
+    let changes: Vec<_> = (0..6)
+        .map(|number| Change::CreateUser(user(number)))
+        .collect();
+    store.write(&changes).await.unwrap();
+    let all = all_pages!(page => store.list_users(&page), ());
+    assert_eq!(all, (0..6).rev().map(user).collect::<Vec<_>>());
+}
+
+async fn users_are_found_by_identity_and_by_an_email_of_their_own(store: Store) {
+    let mut twin = user(2);
+    twin.email = Some("twin@example.com".into());
+    let mut other_twin = user(3);
+    other_twin.email.clone_from(&twin.email);
+    let link = Change::LinkIdentity {
+        issuer: "https://login.example.com".into(),
+        subject: "alice".into(),
+        user: user_id(1),
+        at: at(0),
+    };
+    store
+        .write(&[
+            Change::CreateUser(user(1)),
+            Change::CreateUser(twin),
+            Change::CreateUser(other_twin),
+            link,
+        ])
+        .await
+        .unwrap();
+    let found = |issuer, subject| store.find_user_by_identity(issuer, subject);
+    assert_eq!(
+        found("https://login.example.com", "bob").await.unwrap(),
+        None
+    );
+    assert_eq!(
+        found("https://other.example.com", "alice").await.unwrap(),
+        None
+    );
+    let alice = found("https://login.example.com", "alice").await.unwrap();
+    assert_eq!(alice, Some(user(1)));
+    assert_eq!(
+        store.find_user_by_email("twin@example.com").await.unwrap(),
+        None
+    );
+    let one = store.find_user_by_email("user1@example.com").await.unwrap();
+    assert_eq!(one, Some(user(1)));
+}
+
+async fn auth_failures_add_up_and_stay_bounded(store: Store) {
+    let failure = |address: String, minute: i64, count| AuthFailureRow {
+        address,
+        reason: "unknown_token".into(),
+        minute: at(minute * 60),
+        count,
+    };
+    let one = |count| failure("::1".into(), 1, count);
+    store
+        .write(&[Change::CountAuthFailures(vec![one(2), one(3)])])
+        .await
+        .unwrap();
+    store
+        .write(&[Change::CountAuthFailures(vec![one(4)])])
+        .await
+        .unwrap();
+    let page = store
+        .list_auth_failures(&PageRequest::first(10))
+        .await
+        .unwrap();
+    assert_eq!(page.items, [one(9)]);
+
+    let flood = (0..10_100).map(|n| failure(format!("10.0.{}.{}", n / 256, n % 256), 2, 1));
+    store
+        .write(&[Change::CountAuthFailures(flood.collect())])
+        .await
+        .unwrap();
+    let (mut cursor, mut rows) = (None, 0);
+    loop {
+        let request = PageRequest {
+            cursor,
+            limit: 1_000,
+        };
+        let page = store.list_auth_failures(&request).await.unwrap();
+        assert!(
+            page.items.iter().all(|row| row.minute == at(120)),
+            "the oldest row went first"
+        );
+        rows += page.items.len();
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(rows, 10_000);
+}
+
+async fn keys_plugins_and_facts_are_kept(store: Store) {
+    grounded(&store).await;
+    let retired = KeyRow {
+        state: "decrypt_only".into(),
+        wrapped: vec![9],
+        ..key(0)
+    };
+    let fact = |value| Change::PutMeta {
+        key: "salt".into(),
+        value: vec![value],
+    };
+    let first_fact = |value| Change::PutMetaIfAbsent {
+        key: "salt".into(),
+        value: vec![value],
+    };
+    let hits = store
+        .write(&[
+            Change::PutKey(key(1)),
+            Change::PutKey(retired.clone()),
+            Change::RenamePlugin {
+                id: plugin_id(0),
+                name: "renamed".parse().unwrap(),
+            },
+            first_fact(1),
+            first_fact(2),
+        ])
+        .await;
+    assert_eq!(hits.unwrap(), [1, 1, 1, 1, 0]);
+    assert_eq!(store.list_keys().await.unwrap(), [retired, key(1)]);
+    let plugins = store.list_plugins().await.unwrap();
+    assert_eq!(
+        (plugins[0].id, plugins[0].name.as_str()),
+        (plugin_id(0), "renamed")
+    );
+    assert_eq!(store.find_meta("salt").await.unwrap(), Some(vec![1]));
+    store.write(&[fact(3)]).await.unwrap();
+    assert_eq!(store.find_meta("salt").await.unwrap(), Some(vec![3]));
+    assert_eq!(store.find_meta("pepper").await.unwrap(), None);
+}
