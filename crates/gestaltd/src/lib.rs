@@ -4,4 +4,5 @@
 //! HTTP. It never decides who may do what, and never touches a store, a key or an upstream:
 //! its manifest names none of those rooms. Start reading at `http.rs`.
 
+pub mod config;
 pub mod demo;

@@ -1,0 +1,257 @@
+//! The config: from files to one checked [`Config`].
+//!
+//! Only this module knows YAML, the environment and secret refs. The way of a config: each file
+//! is parsed to a tree in which every value knows its place; the trees are laid on one another;
+//! variables are expanded in scalars; the first form is brought into the present one; secret
+//! refs are resolved; the tree is read as one typed model; the model is checked as a whole.
+//! Whatever is wrong is reported at its line, with everything masked that may be a secret.
+//!
+//! Start reading at [`load`].
+
+use std::path::{Path, PathBuf};
+
+mod authorization;
+mod check;
+mod connections;
+mod decode;
+mod document;
+mod effective;
+mod environment;
+mod expand;
+mod hints;
+mod layers;
+mod legacy;
+mod manifest;
+mod operations;
+mod parameters;
+mod parse;
+mod plugins;
+mod providers;
+mod report;
+mod scalars;
+mod secrets;
+mod selection;
+mod server;
+mod source;
+mod tree;
+
+pub use effective::{
+    AuditConfig, Authorization, Builtins, CacheConfig, Config, Database, Durability, Effect,
+    LimitConfig, Listen, LocalLogin, LoginConfig, Rule, ServerConfig, SessionConfig, StoreConfig,
+    Unsupported,
+};
+pub use environment::Environment;
+pub use report::ConfigError;
+
+use check::{Checker, Findings};
+use document::Document;
+use report::Problem;
+use secrets::Secrets;
+use source::Sources;
+use tree::Node;
+
+/// A config that is well formed; whether this build can serve it is another question.
+#[derive(Debug)]
+pub struct Loaded {
+    config: Config,
+    unsupported: Vec<Unsupported>,
+    refusal: Option<ConfigError>,
+}
+
+impl Loaded {
+    /// What is understood but cannot be honoured by this build.
+    pub fn unsupported(&self) -> &[Unsupported] {
+        &self.unsupported
+    }
+
+    /// The config, to look at; it is not to be served before [`Loaded::servable`] agrees.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The config, if all of it can be honoured.
+    ///
+    /// # Errors
+    /// Each part that this build cannot honour, at its line: nothing is left out in silence.
+    pub fn servable(self) -> Result<Config, ConfigError> {
+        match self.refusal {
+            None => Ok(self.config),
+            Some(refusal) => Err(refusal),
+        }
+    }
+}
+
+/// Reads the files, each laid on those before it, and checks what they say.
+///
+/// # Errors
+/// Everything that is wrong, each at its line.
+pub fn load(
+    files: &[PathBuf],
+    environment: &Environment,
+    builtins: Builtins,
+) -> Result<Loaded, ConfigError> {
+    let mut sources = Sources::default();
+    let texts: Result<Vec<_>, _> = files
+        .iter()
+        .map(|path| read(path).map(|text| (path, text)))
+        .collect();
+    match texts {
+        Ok(texts) => {
+            for (path, text) in texts {
+                sources.add(path, text);
+            }
+            check_all(&mut sources, environment, builtins)
+        }
+        Err(problem) => Err(ConfigError::new(&sources, vec![problem])),
+    }
+}
+
+/// As [`load`], for texts at hand. Paths in them are relative to the folders of the names.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_texts(
+    texts: &[(&Path, &str)],
+    environment: &Environment,
+    builtins: Builtins,
+) -> Result<Loaded, ConfigError> {
+    let mut sources = Sources::default();
+    for (path, text) in texts {
+        sources.add(path, (*text).to_owned());
+    }
+    check_all(&mut sources, environment, builtins)
+}
+
+/// Largest config file, in bytes.
+const MAX_FILE_BYTES: u64 = 8 << 20;
+
+fn read(path: &Path) -> Result<String, Problem> {
+    let unreadable = |error: std::io::Error| {
+        Problem::unplaced(format!("cannot read `{}`: {error}", path.display()))
+    };
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > MAX_FILE_BYTES {
+        return Err(Problem::unplaced(format!(
+            "`{}` is larger than {MAX_FILE_BYTES} bytes",
+            path.display()
+        )));
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+fn check_all(
+    sources: &mut Sources,
+    environment: &Environment,
+    builtins: Builtins,
+) -> Result<Loaded, ConfigError> {
+    match resolve(sources, environment).and_then(|resolved| check(sources, &resolved, builtins)) {
+        Ok((config, findings)) => {
+            let refusal =
+                (!findings.missing.is_empty()).then(|| ConfigError::new(sources, findings.missing));
+            Ok(Loaded {
+                config,
+                unsupported: findings.unsupported,
+                refusal,
+            })
+        }
+        Err(problems) => Err(ConfigError::new(sources, problems)),
+    }
+}
+
+/// One tree, with variables, forms and secrets resolved.
+struct Resolved {
+    root: Node,
+    unsupported: Vec<(String, source::At)>,
+}
+
+fn resolve(sources: &mut Sources, environment: &Environment) -> Result<Resolved, Vec<Problem>> {
+    let one = |problem| vec![problem];
+    let mut root: Option<Node> = None;
+    for file in 0..sources.len() {
+        let tree = parse::parse(sources, file).map_err(one)?;
+        match &mut root {
+            Some(root) => layers::merge(root, tree),
+            None => root = Some(tree),
+        }
+    }
+    let mut root = root.ok_or_else(|| one(Problem::unplaced("no config file was given")))?;
+    let mut problems = Vec::new();
+    expand::expand(&mut root, environment, &mut problems);
+    legacy::modernise(&mut root).map_err(one)?;
+    let mut secrets = Secrets::new(&root, sources, environment).map_err(one)?;
+    secrets.resolve(&mut root);
+    problems.append(&mut secrets.problems);
+    if problems.is_empty() {
+        Ok(Resolved {
+            root,
+            unsupported: secrets.unsupported,
+        })
+    } else {
+        Err(problems)
+    }
+}
+
+fn check(
+    sources: &mut Sources,
+    resolved: &Resolved,
+    builtins: Builtins,
+) -> Result<(Config, Findings), Vec<Problem>> {
+    let document: Document = decode::decode(&resolved.root).map_err(|problem| vec![problem])?;
+    let mut checker = Checker::new(sources, &resolved.root, builtins);
+    for (feature, at) in &resolved.unsupported {
+        checker.unsupported(feature, *at);
+    }
+    let config = build(&document, &mut checker);
+    let findings = checker.finish();
+    match config {
+        Some(config) if findings.problems.is_empty() => Ok((config, findings)),
+        _ => Err(findings.problems),
+    }
+}
+
+/// Checks every section, so that one run shows all that is wrong.
+fn build(document: &Document, checker: &mut Checker<'_>) -> Option<Config> {
+    let section = &document.server;
+    let server = section.check(checker);
+    let sessions = section.sessions(checker);
+    let login = document
+        .providers
+        .login(section.providers.authentication.as_ref(), checker);
+    let store = document
+        .providers
+        .store(section.providers.indexeddb.as_ref(), checker);
+    let audit = document.audit.check(checker);
+    document.providers.check_others(checker);
+    if let Some(runtime) = &document.runtime {
+        checker.unsupported("`runtime`", runtime.at);
+    }
+    if let (Some(server), Some(login)) = (&server, &login) {
+        check::none_is_local(section, server, login, checker);
+    }
+    let checked = plugins::check(document, checker);
+    check::tool_names(&checked, checker);
+    let opaque = plugins::opaque_names(&checked);
+    let plugins: Vec<_> = checked
+        .into_iter()
+        .filter_map(|checked| Some(checked.plugin?.0))
+        .collect();
+    let known = authorization::Known {
+        plugins: &plugins,
+        opaque: &opaque,
+    };
+    let authorization = document
+        .authorization
+        .as_ref()
+        .map(|section| section.check(&known, checker));
+    Some(Config {
+        server: server?,
+        login: login?,
+        sessions,
+        store: store?,
+        audit,
+        cache: section.cache(),
+        limits: section.limits(),
+        plugins,
+        authorization,
+    })
+}

@@ -1,0 +1,537 @@
+//! `plugins`: named upstreams, from a manifest or written inline.
+
+use std::net::SocketAddr;
+
+use gestalt_core::connection::ConnectionDefinition;
+use gestalt_core::host::{AddressRange, EgressRules};
+use gestalt_core::name::{DEFAULT, PluginName, RESERVED_PLUGIN_NAMES};
+use gestalt_core::operation::Operation;
+use gestalt_core::plugin::Plugin;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use super::check::Checker;
+use super::connections::ConnectionEntry;
+use super::decode::{Entries, Located, suggest};
+use super::document::Document;
+use super::manifest::{self, Manifest};
+use super::operations::OperationEntry;
+use super::report::Problem;
+use super::scalars::{Period, Size, Source};
+use super::selection::{self, AllowEntry};
+use super::server::Action;
+use super::source::At;
+
+/// One named upstream.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct PluginEntry {
+    /// Where its manifest is; left out, everything is written here.
+    source: Option<Located<Source>>,
+    /// What people call it.
+    display_name: Option<String>,
+    /// What it is for.
+    description: Option<String>,
+    /// How it reaches its upstream; beside `source`, what is given replaces.
+    surfaces: SurfacesEntry,
+    /// Ways to authenticate there, by name; beside `source`, what is given replaces.
+    connections: Entries<ConnectionEntry>,
+    /// Which operations are offered, and as what; all as they are unless set.
+    allowed_operations: Option<Located<Entries<AllowEntry>>>,
+    /// What it may reach besides the host of its base URL.
+    egress: EgressEntry,
+    /// Names it had before.
+    formerly: Vec<Located<String>>,
+    /// The config of an executable plugin.
+    config: Option<Located<Value>>,
+}
+
+/// How a plugin reaches its upstream.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct SurfacesEntry {
+    /// Operations written out.
+    rest: Option<RestEntry>,
+    /// Operations of an OpenAPI document.
+    openapi: Option<Located<Value>>,
+    /// Operations of a GraphQL schema.
+    graphql: Option<Located<Value>>,
+    /// Tools of an MCP server.
+    mcp: Option<Located<Value>>,
+    /// A process that speaks the provider contract.
+    provider: Option<Located<Value>>,
+}
+
+/// Operations written out.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct RestEntry {
+    /// The URL that paths are below.
+    base_url: Option<Located<String>>,
+    /// What it offers.
+    operations: Vec<OperationEntry>,
+    /// Fixed headers of every operation; never a credential.
+    headers: Entries<String>,
+    /// Longest wait for the head of an answer.
+    timeout: Option<Period>,
+    /// Largest body of an answer.
+    max_response_bytes: Option<Size>,
+}
+
+/// What a plugin may reach besides the host of its base URL.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct EgressEntry {
+    /// Hosts: `api.example.com`, `*.example.com`, either with `:port`.
+    allowed_hosts: Vec<Located<String>>,
+    /// Loopback, private and other special address ranges: `10.1.0.0/16`, `127.0.0.1/32:9000`.
+    allowed_cidrs: Vec<Located<String>>,
+}
+
+/// A checked plugin.
+pub(super) struct Checked {
+    pub(super) name: String,
+    /// The plugin and the places of its operations' names, in their order; `None` where this
+    /// build cannot serve it.
+    pub(super) plugin: Option<(Plugin, Vec<At>)>,
+    /// Whether it has operations that this build does not know.
+    pub(super) opaque: bool,
+}
+
+/// Checks every plugin.
+pub(super) fn check(document: &Document, checker: &mut Checker<'_>) -> Vec<Checked> {
+    for (name, entry) in &document.connections.0 {
+        // Those that plugins refer to are checked with them, but a mistake in one that nobody
+        // uses is a mistake all the same.
+        let used = document
+            .plugins
+            .0
+            .iter()
+            .any(|(_, plugin)| plugin.refers_to(&name.value));
+        if !used && let Some(entry) = entry.resolve(&document.connections, checker) {
+            entry.check(name, checker);
+        }
+    }
+    let mut checked: Vec<Checked> = document
+        .plugins
+        .0
+        .iter()
+        .filter_map(|(name, entry)| entry.check(name, document, checker))
+        .collect();
+    checked.sort_by(|a, b| a.name.cmp(&b.name));
+    checked
+}
+
+impl PluginEntry {
+    fn refers_to(&self, name: &str) -> bool {
+        self.connections
+            .0
+            .iter()
+            .any(|(_, entry)| entry.reference() == Some(name))
+    }
+
+    fn check(
+        &self,
+        name: &Located<String>,
+        document: &Document,
+        checker: &mut Checker<'_>,
+    ) -> Option<Checked> {
+        let parsed = plugin_name(name, checker)?;
+        let formerly = self
+            .formerly
+            .iter()
+            .filter_map(|old| former_name(old, document, checker))
+            .collect();
+        let mut opaque = false;
+        let manifest = match &self.source {
+            None => None,
+            Some(source) => self.manifest(source, &mut opaque, checker),
+        };
+        if self.source.is_some() && manifest.is_none() && !opaque {
+            return None;
+        }
+        let theirs = manifest.as_ref().map(|manifest| &manifest.spec.surfaces);
+        opaque |= self.unsupported_surfaces(theirs, checker);
+        if let Some(config) = self.config.as_ref().filter(|_| !opaque) {
+            checker.problem(Problem::new(
+                "`config` is for executable plugins",
+                config.at,
+            ));
+        }
+        let connections = self.connections(manifest.as_ref(), document, checker);
+        let egress = self.egress(document, checker);
+        let rest = RestEntry::merged(
+            theirs.and_then(|s| s.rest.as_ref()),
+            self.surfaces.rest.as_ref(),
+        );
+        let checked = |plugin| Checked {
+            name: name.value.clone(),
+            plugin,
+            opaque,
+        };
+        let Some(rest) = rest else {
+            if !opaque {
+                let problem = Problem::new(
+                    format!("the plugin `{}` has no surface", name.value),
+                    name.at,
+                );
+                checker.problem(
+                    problem.help("write `source: ./manifest.yaml`, or `surfaces: { rest: { … } }`"),
+                );
+            }
+            return Some(checked(None));
+        };
+        let operations = rest.operations(checker);
+        let operations = selection::select(
+            operations,
+            self.allowed_operations.as_ref(),
+            opaque,
+            checker,
+        );
+        let connections = selection::checks(connections, &operations, opaque, checker);
+        let demo = self.demo_address(checker);
+        let base_url = rest.base_url(name.at, demo, checker)?;
+        let (operations, places): (Vec<_>, Vec<_>) = operations.into_iter().unzip();
+        let manifest = manifest.as_ref();
+        let plugin = Plugin {
+            name: parsed,
+            formerly,
+            display_name: self
+                .display_name
+                .clone()
+                .or_else(|| manifest?.display_name.clone())
+                .unwrap_or_else(|| name.value.clone()),
+            description: self
+                .description
+                .clone()
+                .or_else(|| manifest?.description.clone()),
+            base_url,
+            connections,
+            operations,
+            egress: demo.map_or(egress, demo_egress),
+        };
+        header_conflicts(&plugin, &places, checker);
+        Some(checked(Some((plugin, places))))
+    }
+
+    /// The manifest; where it comes from somewhere this build does not fetch, `opaque` is set.
+    fn manifest(
+        &self,
+        source: &Located<Source>,
+        opaque: &mut bool,
+        checker: &mut Checker<'_>,
+    ) -> Option<Manifest> {
+        match &source.value {
+            Source::Path(path) => manifest::load(path, source.at, "plugin", checker),
+            Source::BuiltIn(name) if name == "demo" => manifest::demo(checker),
+            Source::BuiltIn(name) => {
+                let problem = Problem::new(format!("no plugin is built in as `{name}`"), source.at);
+                checker
+                    .problem(problem.help(
+                        "built in is `demo`; the path of a manifest begins with `./` or `/`",
+                    ));
+                None
+            }
+            Source::Package(_) | Source::Release(_) => {
+                *opaque = true;
+                checker.unsupported("plugins from a published package", source.at);
+                None
+            }
+        }
+    }
+
+    /// Where the demo's upstream listens, if this is the demo.
+    fn demo_address(&self, checker: &Checker<'_>) -> Option<SocketAddr> {
+        let source = self.source.as_ref().map(|source| &source.value);
+        let demo = matches!(source, Some(Source::BuiltIn(name)) if name == "demo");
+        demo.then(|| {
+            checker
+                .builtins
+                .demo
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+        })
+    }
+
+    fn unsupported_surfaces(
+        &self,
+        theirs: Option<&SurfacesEntry>,
+        checker: &mut Checker<'_>,
+    ) -> bool {
+        let mut any = false;
+        for surfaces in theirs.into_iter().chain([&self.surfaces]) {
+            for (word, surface) in [
+                ("openapi", &surfaces.openapi),
+                ("graphql", &surfaces.graphql),
+                ("mcp", &surfaces.mcp),
+                ("provider", &surfaces.provider),
+            ] {
+                if let Some(surface) = surface {
+                    any = true;
+                    checker.unsupported(&format!("surfaces of kind `{word}`"), surface.at);
+                }
+            }
+        }
+        any
+    }
+
+    /// The manifest's connections with the config's laid on them, the default one first.
+    fn connections(
+        &self,
+        manifest: Option<&Manifest>,
+        document: &Document,
+        checker: &mut Checker<'_>,
+    ) -> Vec<(ConnectionEntry, ConnectionDefinition)> {
+        let mut entries: Vec<(Located<String>, ConnectionEntry)> = manifest
+            .map(|manifest| manifest.spec.connections.0.clone())
+            .unwrap_or_default();
+        if let Some((name, _)) = entries
+            .iter()
+            .find(|(_, entry)| entry.reference().is_some())
+        {
+            checker.problem(Problem::new(
+                "a manifest cannot refer to a connection of the config",
+                name.at,
+            ));
+            return Vec::new();
+        }
+        for (name, entry) in &self.connections.0 {
+            let Some(resolved) = entry.resolve(&document.connections, checker) else {
+                continue;
+            };
+            match entries
+                .iter_mut()
+                .find(|(known, _)| known.value == name.value)
+            {
+                Some((_, theirs)) => *theirs = theirs.overlaid(&resolved),
+                None => entries.push((name.clone(), resolved)),
+            }
+        }
+        entries.sort_by_key(|(name, _)| name.value != DEFAULT);
+        entries
+            .into_iter()
+            .filter_map(|(name, entry)| {
+                entry
+                    .check(&name, checker)
+                    .map(|definition| (entry, definition))
+            })
+            .collect()
+    }
+
+    fn egress(&self, document: &Document, checker: &mut Checker<'_>) -> EgressRules {
+        let hosts = &self.egress.allowed_hosts;
+        let ranges = &self.egress.allowed_cidrs;
+        EgressRules {
+            allowed_hosts: hosts
+                .iter()
+                .filter_map(|host| checker.parse(host))
+                .collect(),
+            allowed_ranges: ranges
+                .iter()
+                .filter_map(|range| checker.parse(range))
+                .collect(),
+            allow_public: document.server.egress.default_action == Action::Allow,
+        }
+    }
+}
+
+impl RestEntry {
+    /// What the author ships, with what the operator writes laid on it.
+    fn merged(theirs: Option<&RestEntry>, ours: Option<&RestEntry>) -> Option<RestEntry> {
+        let (Some(base), Some(over)) = (theirs, ours) else {
+            return theirs.or(ours).cloned();
+        };
+        let join =
+            |a: &[OperationEntry], b: &[OperationEntry]| a.iter().chain(b).cloned().collect();
+        Some(RestEntry {
+            base_url: over.base_url.clone().or_else(|| base.base_url.clone()),
+            operations: join(&base.operations, &over.operations),
+            headers: Entries(
+                base.headers
+                    .0
+                    .iter()
+                    .chain(&over.headers.0)
+                    .cloned()
+                    .collect(),
+            ),
+            timeout: over.timeout.or(base.timeout),
+            max_response_bytes: over.max_response_bytes.or(base.max_response_bytes),
+        })
+    }
+
+    fn base_url(
+        &self,
+        plugin: At,
+        demo: Option<SocketAddr>,
+        checker: &mut Checker<'_>,
+    ) -> Option<Url> {
+        if let Some(address) = demo {
+            return Url::parse(&format!("http://{address}")).ok();
+        }
+        let Some(written) = &self.base_url else {
+            checker.problem(Problem::new("`surfaces.rest` needs a `baseUrl`", plugin));
+            return None;
+        };
+        let mut url: Url = checker.parse(written)?;
+        let plain = url.username().is_empty() && url.password().is_none();
+        let bare = url.query().is_none() && url.fragment().is_none();
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || !plain || !bare {
+            let problem = Problem::new(
+                "a base URL has a host and a path, and no user, query or fragment",
+                written.at,
+            );
+            checker.problem(problem.help("`https://api.example.com/v2`"));
+            return None;
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Some(url)
+    }
+
+    fn operations(&self, checker: &mut Checker<'_>) -> Vec<(Operation, At)> {
+        for (header, _) in &self.headers.0 {
+            checker.header(header);
+        }
+        let mut operations = Vec::new();
+        for entry in &self.operations {
+            let Some(mut operation) = entry.check(checker) else {
+                continue;
+            };
+            for (name, value) in &self.headers.0 {
+                if !operation
+                    .headers
+                    .iter()
+                    .any(|(own, _)| own.eq_ignore_ascii_case(&name.value))
+                {
+                    operation.headers.push((name.value.clone(), value.clone()));
+                }
+            }
+            operation.timeout = operation.timeout.or(self.timeout.map(|timeout| timeout.0));
+            operation.response.max_bytes = operation
+                .response
+                .max_bytes
+                .or(self.max_response_bytes.map(|size| size.0));
+            operations.push((operation, entry.name.at));
+        }
+        operations
+    }
+}
+
+/// The demo reaches its own upstream and nothing else, whatever the config says.
+fn demo_egress(address: SocketAddr) -> EgressRules {
+    EgressRules {
+        allowed_hosts: Vec::new(),
+        allowed_ranges: vec![AddressRange::exactly(address.ip(), address.port())],
+        allow_public: false,
+    }
+}
+
+fn plugin_name(name: &Located<String>, checker: &mut Checker<'_>) -> Option<PluginName> {
+    let parsed: PluginName = checker.parse(name)?;
+    if RESERVED_PLUGIN_NAMES.contains(&name.value.as_str()) {
+        let problem = Problem::new(
+            format!(
+                "a plugin cannot be called `{}`: the API's own routes are",
+                name.value
+            ),
+            name.at,
+        );
+        let help = format!("give it another name, such as `{}-api`", name.value);
+        checker.problem(problem.label("taken by the API").help(help));
+        return None;
+    }
+    Some(parsed)
+}
+
+fn former_name(
+    old: &Located<String>,
+    document: &Document,
+    checker: &mut Checker<'_>,
+) -> Option<PluginName> {
+    let parsed = checker.parse(old)?;
+    if let Some((other, _)) = document
+        .plugins
+        .0
+        .iter()
+        .find(|(name, _)| name.value == old.value)
+    {
+        let problem = Problem::new(
+            format!("`{}` is the name of a plugin now", old.value),
+            old.at,
+        );
+        checker.problem(problem.also(other.at, "this one"));
+    }
+    let claims = document
+        .plugins
+        .0
+        .iter()
+        .flat_map(|(_, entry)| &entry.formerly);
+    if let Some(first) = claims
+        .into_iter()
+        .find(|name| name.value == old.value && name.at != old.at)
+    {
+        // Both are met; one report is enough.
+        if first.at.range().start < old.at.range().start {
+            let problem = Problem::new(
+                format!("two plugins say that they were called `{}`", old.value),
+                old.at,
+            );
+            checker.problem(problem.also(first.at, "the other"));
+        }
+    }
+    Some(parsed)
+}
+
+/// A parameter or fixed header must not stand where a credential goes.
+fn header_conflicts(plugin: &Plugin, places: &[At], checker: &mut Checker<'_>) {
+    use gestalt_core::operation::Location;
+    for connection in &plugin.connections {
+        let headers = connection
+            .mapping
+            .headers
+            .iter()
+            .map(|(name, _)| (Location::Header, name));
+        let query = connection
+            .mapping
+            .query
+            .iter()
+            .map(|(name, _)| (Location::Query, name));
+        for (location, credential) in headers.chain(query) {
+            for (operation, at) in plugin.operations.iter().zip(places) {
+                let same = |name: &str| match location {
+                    Location::Header => name.eq_ignore_ascii_case(credential),
+                    _ => name == credential,
+                };
+                let mut parameters = operation
+                    .parameters
+                    .iter()
+                    .filter(|p| p.location == location);
+                if parameters.any(|parameter| same(&parameter.wire_name)) {
+                    let what = format!(
+                        "`{}` of `{}` stands where the connection `{}` puts a credential",
+                        credential, operation.name, connection.name
+                    );
+                    checker.problem(Problem::new(what, *at).help("take the parameter out"));
+                }
+            }
+        }
+    }
+}
+
+/// Names a plugin that was not checked, for reports about others.
+pub(super) fn opaque_names(checked: &[Checked]) -> Vec<String> {
+    let opaque = checked
+        .iter()
+        .filter(|plugin| plugin.opaque || plugin.plugin.is_none());
+    opaque.map(|plugin| plugin.name.clone()).collect()
+}
+
+/// Says what is near a plugin's name, for `allowedOperations`.
+pub(super) fn suggest_operation(given: &str, operations: &[(Operation, At)]) -> String {
+    let names: Vec<&str> = operations
+        .iter()
+        .map(|(operation, _)| operation.source_name.as_str())
+        .collect();
+    suggest(given, names)
+}
