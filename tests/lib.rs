@@ -15,8 +15,10 @@ pub mod cli;
 pub mod client;
 pub mod daemon;
 pub mod peers;
+pub mod postgres;
 pub mod program;
 
 pub use cli::Cli;
 pub use client::{Answer, Client};
 pub use daemon::Daemon;
+pub use postgres::Postgres;

@@ -135,6 +135,11 @@ impl Program {
         self.child.wait().expect("a child can be waited for")
     }
 
+    /// Waits until it has ended, without a limit.
+    pub(crate) fn wait(&mut self) {
+        let _ = self.child.wait();
+    }
+
     /// Kills it at once, as a crash would.
     ///
     /// # Panics

@@ -13,7 +13,6 @@ use crate::tidy;
 
 mod debian;
 mod peers;
-mod postgres;
 mod tally;
 
 use tally::Tally;
@@ -53,11 +52,7 @@ const STEPS: &[(&str, &str, Step)] = &[
         "the Python peers of the end-to-end tests",
         peers_step,
     ),
-    (
-        "test",
-        "cargo test, with a PostgreSQL cluster of its own",
-        tests,
-    ),
+    ("test", "cargo test of the whole workspace", tests),
 ];
 
 struct Timed {
@@ -181,7 +176,6 @@ fn peers_step(bench: &mut Bench) -> Result {
 }
 
 fn tests(bench: &mut Bench) -> Result {
-    let cluster = postgres::Cluster::start()?;
     let mut test = process::cargo(&bench.root);
     test.args(["test", "--locked", "--no-fail-fast"]);
     if !bench
@@ -192,7 +186,6 @@ fn tests(bench: &mut Bench) -> Result {
         test.arg("--workspace");
     }
     test.args(&bench.arguments);
-    test.env("GESTALT_TEST_POSTGRES", cluster.url());
     bench.tally.run(&mut test)
 }
 

@@ -10,13 +10,10 @@ use crate::process::{self, Result};
 ///
 /// When something is missing and cannot be installed: no root, no `apt-get`.
 pub(super) fn ensure() -> Result {
-    let missing: Vec<&str> = [
-        ("postgresql", super::postgres::programs().is_some()),
-        ("python3-venv", has_venv()),
-    ]
-    .into_iter()
-    .filter_map(|(package, present)| (!present).then_some(package))
-    .collect();
+    let missing: Vec<&str> = [("postgresql", has_postgres()), ("python3-venv", has_venv())]
+        .into_iter()
+        .filter_map(|(package, present)| (!present).then_some(package))
+        .collect();
     if missing.is_empty() {
         println!("postgresql and python3-venv are there.");
         return Ok(());
@@ -36,10 +33,19 @@ pub(super) fn ensure() -> Result {
     process::run(install.args(&missing))
 }
 
-/// Whether this process may install packages and change users.
-pub(super) fn is_root() -> bool {
+/// Whether this process may install packages.
+fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// Whether the server's programs are where Debian puts them.
+fn has_postgres() -> bool {
+    let versions = std::fs::read_dir("/usr/lib/postgresql");
+    versions.is_ok_and(|mut versions| {
+        versions
+            .any(|version| version.is_ok_and(|version| version.path().join("bin/initdb").exists()))
+    })
 }
 
 fn has_venv() -> bool {

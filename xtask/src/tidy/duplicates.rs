@@ -19,7 +19,7 @@ const CAPS: &[(&str, usize, &str)] = &[
         3,
         "proptest's rand 0.9; the oldest only on other systems",
     ),
-    ("hashbrown", 3, "governor's dashmap, and sqlx"),
+    ("hashbrown", 2, "sqlx"),
     ("proc-macro-crate", 2, "bolero"),
     ("r-efi", 2, "getrandom 0.3, only on other systems"),
     ("rand", 2, "proptest is on 0.9"),

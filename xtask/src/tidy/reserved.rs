@@ -18,8 +18,9 @@ const RESERVED: &[Reserved] = &[
     Reserved {
         room: "crates/gestalt-gateway/src/",
         word: "Upstream",
-        only: &["call", "resolve", "operations/connect", "open"],
-        why: "leaving the process belongs to the steps that hold a permit (`open` wires it)",
+        only: &["call", "resolve", "operations/connect", "catalogue", "open"],
+        why: "leaving the process belongs to the steps that hold a permit (`open` wires it, \
+              `catalogue` compiles plugins with it and calls nobody)",
     },
     Reserved {
         room: "crates/gestalt-gateway/src/",
