@@ -399,7 +399,7 @@ async fn local_user(store: &Store, settings: &Settings) -> Result<Option<UserId>
     let user = UserRow {
         id,
         email: Some(login.email.clone()),
-        display_name: None,
+        display_name: login.display_name.clone(),
         admin: true,
         created_at: now,
         disabled_at: None,

@@ -4,6 +4,7 @@
 //! `audit` together with its record. What belongs to others is not found.
 
 mod audit;
+pub(crate) mod backup;
 pub(crate) mod connect;
 mod connections;
 mod explain;

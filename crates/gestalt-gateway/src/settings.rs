@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use gestalt_core::plugin::Plugin;
 use gestalt_core::{Clock, Entropy, Secret};
-use gestalt_vault::Argon2Cost;
 
 pub use crate::authorize::policy::{Effect, PolicySettings, RuleSettings};
 pub use gestalt_store::{Database, Settings as StoreSettings};
 pub use gestalt_upstream::{Resolver, Settings as UpstreamSettings};
+pub use gestalt_vault::Argon2Cost;
 
 /// Everything the gateway is told at start.
 #[derive(Debug)]
@@ -67,6 +67,8 @@ pub enum LoginSettings {
 pub struct LocalLogin {
     /// Their e-mail; the user is made at the first start.
     pub email: String,
+    /// What people call them.
+    pub display_name: Option<String>,
     /// Longest life of a session.
     pub session_ttl: Duration,
     /// A session unused for this long ends.
@@ -114,6 +116,8 @@ pub struct AuditSettings {
     pub flush: Duration,
     /// Records between two checkpoints.
     pub checkpoint_every: u64,
+    /// Longest time between two checkpoints, while records are written.
+    pub checkpoint_interval: Duration,
     /// A file outside the database that receives each checkpoint as a JSON line.
     pub checkpoint_file: Option<PathBuf>,
 }
@@ -144,7 +148,8 @@ impl Default for AuditSettings {
             durability: Durability::Buffered,
             queue: 16_384,
             flush: Duration::from_millis(50),
-            checkpoint_every: 1_000,
+            checkpoint_every: 10_000,
+            checkpoint_interval: Duration::from_secs(300),
             checkpoint_file: None,
         }
     }
@@ -185,6 +190,7 @@ impl LocalLogin {
         let hour = Duration::from_secs(3_600);
         Self {
             email: email.into(),
+            display_name: None,
             session_ttl: 24 * hour,
             idle_timeout: 8 * hour,
             code_ttl: hour / 2,

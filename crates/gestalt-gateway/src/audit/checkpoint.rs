@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::settings::AuditSettings;
 use gestalt_core::Timestamp;
 use gestalt_core::id::WriterId;
 use gestalt_store::{Change, CheckpointRow, Store, WriterHead};
@@ -15,8 +17,10 @@ use tokio::io::AsyncWriteExt as _;
 pub(crate) struct Checkpoints {
     keyring: Arc<Keyring>,
     every: u64,
+    interval: Duration,
     file: Option<PathBuf>,
     last: u64,
+    at: Option<Timestamp>,
 }
 
 /// A checkpoint as it is exported: one JSON line.
@@ -40,12 +44,14 @@ pub(crate) fn signed_text(writer: &str, seq: u64, hash: &str, at: i64) -> String
 }
 
 impl Checkpoints {
-    pub(crate) fn new(keyring: Arc<Keyring>, every: u64, file: Option<PathBuf>, last: u64) -> Self {
+    pub(crate) fn new(keyring: Arc<Keyring>, settings: &AuditSettings, last: u64) -> Self {
         Self {
             keyring,
-            every: every.max(1),
-            file,
+            every: settings.checkpoint_every.max(1),
+            interval: settings.checkpoint_interval,
+            file: settings.checkpoint_file.clone(),
             last,
+            at: None,
         }
     }
 
@@ -58,7 +64,8 @@ impl Checkpoints {
         head: &WriterHead,
         now: Timestamp,
     ) {
-        if head.seq >= self.last.saturating_add(self.every) {
+        let overdue = self.at.is_some_and(|at| now.since(at) >= self.interval);
+        if overdue || head.seq >= self.last.saturating_add(self.every) {
             self.sign(store, writer, head, now).await;
         }
     }
@@ -103,6 +110,7 @@ impl Checkpoints {
             return;
         }
         self.last = head.seq;
+        self.at = Some(now);
         if let Err(error) = self.export(&line).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,

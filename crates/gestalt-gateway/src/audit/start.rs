@@ -66,9 +66,7 @@ pub(crate) async fn start(
         .map_or(0, |row| row.seq);
     let (sender, messages) = mpsc::unbounded_channel();
     let gauge = Arc::new(Gauge::default());
-    let file = settings.checkpoint_file.clone();
-    let mut checkpoints =
-        Checkpoints::new(keyring, settings.checkpoint_every, file, last_checkpoint);
+    let mut checkpoints = Checkpoints::new(keyring, settings, last_checkpoint);
     checkpoints.sign(store, id, &appended.head, now).await;
     let writer = Writer {
         store: store.clone(),
@@ -108,8 +106,7 @@ pub(crate) async fn close(
         .await;
     match closed {
         Ok(appended) => {
-            let file = settings.checkpoint_file.clone();
-            Checkpoints::new(keyring, 1, file, 0)
+            Checkpoints::new(keyring, settings, 0)
                 .sign(store, id, &appended.head, now)
                 .await;
         }
