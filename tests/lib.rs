@@ -17,6 +17,7 @@ pub mod daemon;
 pub mod peers;
 pub mod postgres;
 pub mod program;
+pub mod seed;
 
 pub use cli::Cli;
 pub use client::{Answer, Client};

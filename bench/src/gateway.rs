@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use gestalt_e2e::seed::ROOT_KEY;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -20,10 +21,6 @@ pub(crate) const CALL: &str = "/api/v1/bench/getItem?id=4711";
 /// The same at the upstream itself.
 pub(crate) const DIRECT: &str = "/items/4711";
 const READY_LIMIT: Duration = Duration::from_secs(30);
-
-/// The root key of every home: 64 hexadecimal characters.
-pub(crate) const ROOT_KEY: &str =
-    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// What a home is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

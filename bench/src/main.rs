@@ -22,7 +22,6 @@ mod plugins;
 mod process;
 mod proxy;
 mod report;
-mod seed;
 mod upstream;
 
 /// An error is for whoever runs the bench, and is printed as it is.

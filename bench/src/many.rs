@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
+use gestalt_e2e::seed;
+use gestalt_store::Database;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::Result;
 use crate::gateway::{Gateway, Home, Kind};
 use crate::options::Options;
 use crate::process::{Load, Part};
 use crate::report::{Many, median};
-use crate::{Result, seed};
 
 const CONNECTIONS: usize = 8;
 const CONNECTORS: usize = 64;
@@ -25,7 +27,9 @@ pub(crate) async fn measure(options: &Options) -> Result<Many> {
     let home = Home::new(&upstream.url, 10, Kind::Many)?;
     // The first start makes the keys that tokens are hashed with.
     home.start().await?.part.stop()?;
-    seed::users(&home, users).await?;
+    let seeded = seed::users(Database::Sqlite(home.database()), users).await?;
+    let tokens: Vec<&str> = seeded.iter().map(|user| user.token.as_str()).collect();
+    std::fs::write(home.tokens(), tokens.join("\n"))?;
     let gateway = home.start().await?;
     let connects_per_second = connect(&gateway, &home).await?;
     gateway.part.stop()?;

@@ -33,12 +33,12 @@ const ROOMS: &[Room] = &[
     ),
     room("gestalt", &["gestalt-api"], &[]),
     // Beside the house: these ship nothing.
-    room("gestalt-e2e", &["gestalt-api"], &[]),
     room(
-        "gestalt-bench",
+        "gestalt-e2e",
         &["gestalt-core", "gestalt-vault", "gestalt-store"],
         &[],
     ),
+    room("gestalt-bench", &["gestalt-e2e", "gestalt-store"], &[]),
     room(
         "gestalt-fuzz",
         &[],

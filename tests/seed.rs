@@ -1,8 +1,7 @@
 //! Users and tokens put into the database while the daemon is down; no request
 //! can make users.
 
-use std::fmt::Write as _;
-use std::fs;
+use std::error::Error;
 use std::time::Duration;
 
 use gestalt_core::id::{TokenId, UserId};
@@ -11,33 +10,43 @@ use gestalt_store::{Change, Database, KeyRow, Settings, Store, TokenRow, UserRow
 use gestalt_vault::token::{self, TokenKind};
 use gestalt_vault::{Argon2Cost, KeyState, Keyring, Purpose, RootKey, WrappedKey};
 
-use crate::Result;
-use crate::gateway::{Home, ROOT_KEY};
+/// A root key for configurations of tests: 64 hexadecimal characters.
+pub const ROOT_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 const BATCH: usize = 500;
 const LIFETIME: Duration = Duration::from_hours(24);
 
-/// Makes `count` users with a token each and writes the tokens to the home.
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// A user who may invoke, connect and make tokens, and no admin.
+#[derive(Debug, Clone)]
+pub struct Seeded {
+    /// `user:usr_…`
+    pub subject: String,
+    /// A token of theirs.
+    pub token: String,
+}
+
+/// Makes `count` users with a token each, in a database that a daemon with
+/// [`ROOT_KEY`] has made and left.
 ///
 /// # Errors
 ///
 /// When the database cannot be opened or written.
-pub(crate) async fn users(home: &Home, count: usize) -> Result {
-    let store = Store::open(&Settings::new(Database::Sqlite(home.database()))).await?;
+pub async fn users(database: Database, count: usize) -> Result<Vec<Seeded>> {
+    let store = Store::open(&Settings::new(database)).await?;
     let keyring = keyring(&store.list_keys().await?)?;
-    let mut tokens = String::new();
+    let mut users = Vec::with_capacity(count);
     let mut changes = Vec::new();
     for number in 0..count {
-        let secret = user(number, &keyring, &mut changes)?;
-        writeln!(tokens, "{}", secret.expose())?;
+        users.push(user(number, &keyring, &mut changes)?);
         if changes.len() >= BATCH || number + 1 == count {
             store.write(&changes).await?;
             changes.clear();
         }
     }
     store.close().await;
-    fs::write(home.tokens(), tokens)?;
-    Ok(())
+    Ok(users)
 }
 
 fn keyring(rows: &[KeyRow]) -> Result<Keyring> {
@@ -60,11 +69,12 @@ fn keyring(rows: &[KeyRow]) -> Result<Keyring> {
     )?)
 }
 
-fn user(number: usize, keyring: &Keyring, changes: &mut Vec<Change>) -> Result<Secret> {
+fn user(number: usize, keyring: &Keyring, changes: &mut Vec<Change>) -> Result<Seeded> {
     let (now, entropy) = (Clock::System.now(), Entropy::System);
     let id = UserId::generate(now, &entropy)?;
     let secret = token::mint(TokenKind::Api, &entropy)?;
     let (pepper, hash) = keyring.hash_token(secret.expose());
+    let subject = Subject::User(id).to_string();
     changes.push(Change::CreateUser(UserRow {
         id,
         email: Some(format!("user{number}@example.com")),
@@ -75,12 +85,12 @@ fn user(number: usize, keyring: &Keyring, changes: &mut Vec<Change>) -> Result<S
     }));
     changes.push(Change::CreateToken(TokenRow {
         id: TokenId::generate(now, &entropy)?,
-        owner: Subject::User(id).to_string(),
-        name: "bench".into(),
+        owner: subject.clone(),
+        name: "seeded".into(),
         hash,
         pepper,
         scopes: None,
-        permissions: r#"["invoke","connect"]"#.into(),
+        permissions: r#"["invoke","connect","tokens"]"#.into(),
         cidrs: "[]".into(),
         created_at: now,
         expires_at: now.after(LIFETIME),
@@ -89,5 +99,8 @@ fn user(number: usize, keyring: &Keyring, changes: &mut Vec<Change>) -> Result<S
         rotated_to: None,
         made_by: None,
     }));
-    Ok(secret)
+    Ok(Seeded {
+        subject,
+        token: secret.expose().to_owned(),
+    })
 }
