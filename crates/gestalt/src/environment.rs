@@ -28,7 +28,10 @@ impl Environment {
     /// Reads the process's environment. Empty variables count as absent.
     pub(crate) fn read() -> Self {
         Self {
-            token: text("GESTALT_TOKEN").map(|text| Secret::new(text.trim())),
+            token: text("GESTALT_TOKEN")
+                .map(|text| text.trim().to_owned())
+                .filter(|text| !text.is_empty())
+                .map(Secret::new),
             url: text("GESTALT_URL"),
             profile: text("GESTALT_PROFILE"),
             folder: folder(),

@@ -24,6 +24,14 @@ pub(crate) enum Failure {
         /// What to do.
         hint: Option<String>,
     },
+    /// A connection that its upstream no longer takes.
+    #[error("The connection cannot be used: {state}.")]
+    Disconnected {
+        /// The state it is in.
+        state: String,
+        /// What to do.
+        hint: String,
+    },
     /// The gateway refuses.
     #[error("{}", .problem.detail.as_deref().unwrap_or(&.problem.title))]
     Refused {
@@ -149,6 +157,7 @@ impl Failure {
         match self {
             Self::Usage { .. } => exit::USAGE,
             Self::Refused { problem, .. } => of_code(&problem.code, problem.status),
+            Self::Disconnected { .. } => exit::NOT_CONNECTED,
             Self::Upstream { .. } => exit::UPSTREAM,
             Self::Timeout { .. } => exit::LIMITED,
             Self::Interrupted => exit::INTERRUPTED,
@@ -192,6 +201,7 @@ impl Failure {
                     Some(problem.request_id.as_str()).filter(|id| !id.is_empty()),
                 );
             }
+            Self::Disconnected { hint, .. } => add("hint", Some(hint)),
             Self::Upstream { request, .. } => add("request", request.as_deref()),
             Self::Unreachable {
                 loopback, source, ..

@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &Context, mut args: Invoke) -> Result<(), Failu
         check_body_type(&operation, args.content_type.as_deref())?;
         let response = send_body(&server, &args, &members, &path).await?;
         let next = answers.show(&server, response).await?;
-        offer(context, next.as_deref());
+        offer(context, next.as_deref(), false);
         return Ok(());
     }
     arguments::check_complete(Schema::new(&operation.input_schema), &members)?;
@@ -56,18 +56,17 @@ pub(crate) async fn run(context: &Context, mut args: Invoke) -> Result<(), Failu
             _ => return Ok(()),
         }
     }
-    offer(context, args.continuation.as_deref());
+    offer(context, args.continuation.as_deref(), args.all);
     Ok(())
 }
 
 /// Says how to go on where an answer has more.
-fn offer(context: &Context, next: Option<&str>) {
-    if let Some(next) = next {
-        context.terminal.note(format_args!(
-            "There is more: add `--continuation '{}'`, or --all.",
-            crate::terminal::printable(next)
-        ));
-    }
+fn offer(context: &Context, next: Option<&str>, all: bool) {
+    let Some(next) = next else { return };
+    let other = if all { "a larger --max-pages" } else { "--all" };
+    context.terminal.note(format_args!(
+        "There is more: add `--continuation '{next}'`, or {other}."
+    ));
 }
 
 async fn members(operation: &Operation, args: &Invoke) -> Result<Members, Failure> {

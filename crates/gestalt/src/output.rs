@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::nearest::did_you_mean;
+use crate::terminal::printable;
 pub(crate) use rows::Shown;
 
 /// How data is shown.
@@ -107,7 +108,7 @@ impl Output {
                 let rows = list.items.iter().map(Shown::row).collect();
                 table::columns(self.headers.then_some(T::HEADER), rows)
             }
-            Format::Name => lines(list.items.iter().map(Shown::name)),
+            Format::Name => lines(list.items.iter().map(|item| printable(&item.name()))),
             Format::Ndjson => {
                 let each: Result<Vec<String>, _> =
                     list.items.iter().map(serde_json::to_string).collect();
@@ -125,7 +126,7 @@ impl Output {
     pub(crate) fn one<T: Shown + Serialize>(self, item: &T) -> Result<(), Failure> {
         let text = match self.format() {
             Format::Table => table::pairs(item.details()),
-            Format::Name => lines(std::iter::once(item.name())),
+            Format::Name => lines(std::iter::once(printable(&item.name()))),
             Format::Json | Format::Yaml | Format::Ndjson => self.document(item)?,
         };
         write(text.as_bytes())

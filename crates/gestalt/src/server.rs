@@ -63,9 +63,10 @@ impl Server {
             // The system's certificates take longer to load than most calls take.
             builder = builder.tls_certs_only([]);
         }
-        let client = builder
-            .build()
-            .map_err(|error| Failure::general(format!("TLS cannot start: {error}."), ""))?;
+        let client = builder.build().map_err(|error| Failure::General {
+            message: format!("TLS cannot start: {error}."),
+            hint: None,
+        })?;
         Ok(Self {
             client,
             base,

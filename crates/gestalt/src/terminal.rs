@@ -68,12 +68,13 @@ impl Terminal {
     /// Says something in passing.
     pub(crate) fn note(self, message: impl Display) {
         if self.talk != Talk::Quiet {
-            Self::line(message);
+            Self::line(printable(&message.to_string()));
         }
     }
 
     /// Says what should not be missed, even when quiet.
     pub(crate) fn warn(self, message: impl Display) {
+        let message = printable(&message.to_string());
         Self::line(format_args!("{} {message}", self.paint("33", "warning:")));
     }
 

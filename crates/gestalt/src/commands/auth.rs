@@ -10,7 +10,7 @@ use crate::context::{Context, Origin};
 use crate::credentials::Stored;
 use crate::failure::Failure;
 use crate::input;
-use crate::output::{Shown, table};
+use crate::output::{Format, Shown, table};
 use crate::prompt;
 use crate::secret::Secret;
 use crate::server::Server;
@@ -127,6 +127,9 @@ async fn status(context: &Context) -> Result<(), Failure> {
         Origin::File(_) => context.credentials()?.path().display().to_string(),
         Origin::Nowhere => "none stored".to_owned(),
     };
+    if context.output.format() == Format::Name {
+        return context.output.one(&me);
+    }
     let mut pairs = vec![
         ("Server", server.base().as_str().to_owned()),
         ("Profile", context.profile.clone()),

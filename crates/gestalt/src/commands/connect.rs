@@ -36,14 +36,12 @@ pub(super) async fn run(context: &Context, args: Connect) -> Result<(), Failure>
     };
     let connection: Connection = server.post(&["auth", "connect-manual"], &request).await?;
     for warning in &connection.warnings {
-        context.terminal.warn(printable(warning));
+        context.terminal.warn(warning);
     }
     let account = connection.nickname.as_ref().unwrap_or(&connection.instance);
-    context.terminal.note(format_args!(
-        "Connected `{}` as {}.",
-        plugin.name,
-        printable(account)
-    ));
+    context
+        .terminal
+        .note(format_args!("Connected `{}` as {account}.", plugin.name));
     context.output.one(&connection)
 }
 

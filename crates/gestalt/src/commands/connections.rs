@@ -8,7 +8,6 @@ use crate::commands::plugin::show_gone;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Listing;
-use crate::terminal::printable;
 
 pub(super) async fn run(context: &Context, args: Connections) -> Result<(), Failure> {
     let server = context.server()?;
@@ -55,7 +54,7 @@ pub(super) async fn run(context: &Context, args: Connections) -> Result<(), Fail
 
 fn show(context: &Context, connection: &Connection) -> Result<(), Failure> {
     for warning in &connection.warnings {
-        context.terminal.warn(printable(warning));
+        context.terminal.warn(warning);
     }
     context.output.one(connection)
 }
@@ -65,11 +64,11 @@ fn healthy(connection: &Connection) -> Result<(), Failure> {
     if matches!(connection.state.as_str(), "connected" | "degraded") {
         return Ok(());
     }
-    Err(Failure::general(
-        format!("The connection cannot be used: {}.", connection.state),
-        format!(
+    Err(Failure::Disconnected {
+        state: connection.state.clone(),
+        hint: format!(
             "Connect again: `gestalt plugin connect {}`.",
             connection.integration
         ),
-    ))
+    })
 }

@@ -7,6 +7,7 @@ use crate::commands::lookup;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Shown, table};
+use crate::terminal::printable;
 
 /// Shows the whole decision. An answer is a success, whichever it is.
 ///
@@ -30,7 +31,7 @@ pub(super) async fn run(context: &Context, args: Explain) -> Result<(), Failure>
     };
     let verdict = match (explanation.allowed, &explanation.code) {
         (true, _) => "allowed".to_owned(),
-        (false, Some(code)) => format!("refused ({code})"),
+        (false, Some(code)) => format!("refused ({})", printable(code)),
         (false, None) => "refused".to_owned(),
     };
     let rows: Vec<Vec<String>> = explanation.steps.iter().map(Shown::row).collect();

@@ -118,7 +118,7 @@ pub(super) fn show_gone(context: &Context, gone: &Disconnected) -> Result<(), Fa
     context
         .terminal
         .note(format_args!("Disconnected. {upstream}"));
-    context
-        .output
-        .text_or(&(gone.disconnected.join("\n") + "\n"), gone)
+    let rows = gone.disconnected.iter().map(|id| vec![id.clone()]);
+    let ids = table::columns(None, rows.collect());
+    context.output.text_or(&ids, gone)
 }

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::output::Listing;
 use crate::secret::Secret;
 use crate::server::Server;
+use crate::terminal::printable;
 
 pub(super) async fn run(context: &Context, args: Tokens) -> Result<(), Failure> {
     let server = context.server()?;
@@ -67,7 +68,9 @@ fn show_made(context: &Context, made: &CreatedToken) -> Result<(), Failure> {
         "Token {} ({}), until {}. It is shown this once:",
         made.details.name, made.details.id, made.details.expires_at
     ));
-    context.output.text_or(&format!("{}\n", made.token), made)
+    context
+        .output
+        .text_or(&format!("{}\n", printable(&made.token)), made)
 }
 
 async fn revoke(context: &Context, server: &Server, ids: &[String]) -> Result<(), Failure> {
