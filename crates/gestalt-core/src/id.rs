@@ -1,4 +1,4 @@
-//! Typed identifiers: a UUIDv7 behind a prefix (`tok_018f…`), the same text in SQL and API.
+//! Typed identifiers: a `UUIDv7` behind a prefix (`tok_018f…`), the same text in SQL and API.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ macro_rules! ids {
             /// What every identifier of this kind starts with.
             pub const PREFIX: &'static str = $prefix;
 
-            /// Makes a new identifier (UUIDv7, RFC 9562 §5.7): ordered by `now`.
+            /// Makes a new identifier (`UUIDv7`, RFC 9562 §5.7): ordered by `now`.
             ///
             /// # Errors
             /// [`NoEntropy`] when no random bytes are to be had.

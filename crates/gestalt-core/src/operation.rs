@@ -86,6 +86,10 @@ pub enum Style {
 
 /// One parameter of an operation.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the members of OpenAPI's parameter object"
+)]
 pub struct Parameter {
     /// What callers say (`x_…` where the upstream's name starts with `_`).
     pub name: String,
