@@ -207,7 +207,7 @@ impl Failure {
                 loopback, source, ..
             } => {
                 add("cause", Some(&innermost(source)));
-                add("hint", Some(start_hint(*loopback)));
+                add("hint", Some(start_hint(*loopback, source)));
             }
             Self::Timeout { source, .. } => add("cause", Some(&innermost(source))),
             Self::File { source, .. } | Self::Output(source) => {
@@ -219,21 +219,30 @@ impl Failure {
     }
 }
 
-fn start_hint(loopback: bool) -> &'static str {
-    if loopback {
+/// Only what refuses connections on this machine is likely to be not started yet.
+fn start_hint(loopback: bool, error: &(dyn std::error::Error + 'static)) -> &'static str {
+    let refused = causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::ConnectionRefused);
+    if loopback && refused {
         "Start the server with `gestaltd`, or name another with --url."
     } else {
-        "Check the URL (`gestalt config get url`) and the network, or name another with --url."
+        "Check the URL (`gestalt config get url`, or --url), and that a gateway serves it."
     }
 }
 
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
 /// The last cause of an error; the ones above it only say that there was one.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    causes(error)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }
 
 /// What to do where the server has not said it.

@@ -175,3 +175,24 @@ pub(crate) async fn save(
     }
     file.sync_all().map_err(Failure::file("write", path))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_steer_a_terminal_is_not_shown_on_one() {
+        for body in [
+            &b"\x89PNG\0"[..],
+            b"\xff\xfe",
+            b"a\x1b[31mb",
+            "\u{9b}31m".as_bytes(),
+        ] {
+            let failure = check_screen(body, "image/png").unwrap_err();
+            assert_eq!(failure.exit_code(), 1);
+            assert!(failure.lines()[1].contains("--output-file"));
+        }
+        assert!(check_screen("Zoë\r\n\t🦀".as_bytes(), "text/plain").is_ok());
+        assert!(check_screen(b"", "").is_ok());
+    }
+}
