@@ -1,10 +1,11 @@
 //! One portable file with everything the database holds, still sealed.
 //!
 //! Lines of JSON: a header that names the format, the schema, the tables and their columns;
-//! then every row as an array, its table's name first, bytes as hex; then a trailer with the
+//! then every row as its table's name and its values, bytes as hex; then a trailer with the
 //! number of rows and the SHA-256 of all lines before it. The same file restores into SQLite
 //! and PostgreSQL.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -208,8 +209,7 @@ impl<W: Write> Lines<W> {
 
     fn write(&mut self, line: &impl Serialize) -> Result<(), StoreError> {
         self.line.clear();
-        serde_json::to_writer(&mut self.line, line)
-            .map_err(|error| StoreError::backup(format!("cannot write the backup: {error}")))?;
+        serde_json::to_writer(&mut self.line, line).map_err(cannot_write)?;
         self.line.push(b'\n');
         self.digest.update(&self.line);
         self.writer.write_all(&self.line).map_err(cannot_write)
@@ -222,6 +222,6 @@ impl<W: Write> Lines<W> {
     }
 }
 
-fn cannot_write(error: io::Error) -> StoreError {
+fn cannot_write(error: impl fmt::Display) -> StoreError {
     StoreError::backup(format!("cannot write the backup: {error}"))
 }

@@ -11,7 +11,7 @@ use crate::connections::{self, ConnectionRow, SecretRow};
 use crate::error::StoreError;
 use crate::keys::{self, KeyRow};
 use crate::login_codes::{self, LoginCodeRow};
-use crate::pool::Transaction;
+use crate::pool::{Transaction, within_time};
 use crate::sessions::{self, SessionRow};
 use crate::store::Store;
 use crate::tokens::{self, TokenRow};
@@ -365,9 +365,12 @@ impl Store {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        let mut transaction = self.pool.begin().await?;
-        let hits = apply(&mut transaction, changes).await?;
-        transaction.commit().await?;
-        Ok(hits)
+        let work = async {
+            let mut transaction = self.pool.begin().await?;
+            let hits = apply(&mut transaction, changes).await?;
+            transaction.commit().await?;
+            Ok(hits)
+        };
+        within_time(Box::pin(work)).await
     }
 }

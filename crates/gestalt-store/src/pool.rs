@@ -1,82 +1,27 @@
 //! Connections, transactions and the statements that run on them.
 
-use std::cell::Cell;
-use std::path::PathBuf;
+use std::io;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use gestalt_core::Secret;
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 use sqlx::{Encode, Executor, IntoArguments, Type};
 
+use crate::counter::Counter;
 use crate::dialect::{Dialect, ManyRows};
 use crate::error::StoreError;
 use crate::lock::{DatabaseLock, open_private};
+use crate::settings::{Database, Settings, with_host};
 use crate::value::{Row, Statement, Value};
+
+/// How long a database may take for a statement or a transaction of changes; a network that
+/// has gone silent must not hold a caller for ever.
+const MOST_TIME: Duration = Duration::from_secs(30);
 
 /// How many prepared statements each connection keeps.
 const STATEMENT_CACHE: usize = 256;
-
-/// Which database, and how much of it to use.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where the database is.
-    pub database: Database,
-    /// Connections at most; on SQLite those that read, beside the one that writes.
-    pub max_connections: u32,
-    /// How long a statement may wait for a connection.
-    pub acquire_timeout: Duration,
-}
-
-impl Settings {
-    /// The usual settings for a database: 8 connections, 10 seconds.
-    pub const fn new(database: Database) -> Self {
-        Self {
-            database,
-            max_connections: 8,
-            acquire_timeout: Duration::from_secs(10),
-        }
-    }
-}
-
-/// Where the database is.
-#[derive(Debug, Clone)]
-pub enum Database {
-    /// A file, made if it is not there.
-    Sqlite(PathBuf),
-    /// A URL as libpq understands it; it may hold a password.
-    Postgres(Secret),
-}
-
-tokio::task_local! {
-    /// The statements of the running task, where somebody counts them.
-    static COUNTED: Cell<u64>;
-}
-
-/// Runs a future and counts the statements that it runs itself.
-pub(crate) async fn counted<F: Future>(future: F) -> (F::Output, u64) {
-    let counting = async {
-        let output = future.await;
-        (output, COUNTED.with(Cell::get))
-    };
-    COUNTED.scope(Cell::new(0), counting).await
-}
-
-/// Counts statements; the begin and end of a transaction are not counted.
-#[derive(Debug, Clone, Default)]
-struct Counter(Arc<AtomicU64>);
-
-impl Counter {
-    fn count(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        // Outside of `counted` nobody asks.
-        let _ = COUNTED.try_with(|count| count.set(count.get() + 1));
-    }
-}
 
 /// The connections to one database.
 #[derive(Debug)]
@@ -163,16 +108,19 @@ impl Pool {
     }
 
     pub(crate) fn statements(&self) -> u64 {
-        self.counter.0.load(Ordering::Relaxed)
+        self.counter.total()
     }
 
     /// Runs one statement that only reads.
     pub(crate) async fn rows(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         self.counter.count();
-        match &self.connections {
-            Connections::Sqlite { readers, .. } => sqlite_rows(readers, statement).await,
-            Connections::Postgres(pool) => postgres_rows(pool, statement).await,
-        }
+        let rows = async {
+            match &self.connections {
+                Connections::Sqlite { readers, .. } => sqlite_rows(readers, statement).await,
+                Connections::Postgres(pool) => postgres_rows(pool, statement).await,
+            }
+        };
+        within_time(rows).await
     }
 
     /// Runs one statement that only reads, and gives its first row.
@@ -208,19 +156,13 @@ impl Pool {
     }
 }
 
-/// Names a host where a URL has a user and none (`postgres://user@/name?host=/run/postgresql`):
-/// libpq allows that, the URL standard does not. What the query says still comes first.
-fn with_host(url: &Secret) -> Secret {
-    let text = url.expose();
-    let authority = text.find("://").map_or(0, |scheme| scheme + 3);
-    let end = text[authority..]
-        .find(['/', '?'])
-        .map_or(text.len(), |end| authority + end);
-    let (start, rest) = text.split_at(end);
-    if start.ends_with('@') {
-        Secret::new(format!("{start}localhost{rest}"))
-    } else {
-        url.clone()
+/// Gives up after [`MOST_TIME`]; what was begun is rolled back.
+pub(crate) async fn within_time<T>(
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(MOST_TIME, work).await {
+        Ok(result) => result,
+        Err(_) => Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()).into()),
     }
 }
 
@@ -360,26 +302,4 @@ where
         };
     }
     Ok(query)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_may_leave_the_host_to_its_query() {
-        let check = |url: &str, expect: &str| {
-            assert_eq!(with_host(&Secret::new(url)).expose(), expect);
-        };
-        check(
-            "postgres://gestalt@/gestalt?host=/run/postgresql",
-            "postgres://gestalt@localhost/gestalt?host=/run/postgresql",
-        );
-        check(
-            "postgres://u:p@db.example.com/x",
-            "postgres://u:p@db.example.com/x",
-        );
-        check("postgres:///x?host=/run", "postgres:///x?host=/run");
-        check("postgres://u@", "postgres://u@localhost");
-    }
 }

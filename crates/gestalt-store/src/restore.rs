@@ -12,8 +12,9 @@ use crate::backup::{FORMAT, Header, HeaderTable, Trailer, VERSION, hex};
 use crate::dialect::ManyRows;
 use crate::error::StoreError;
 use crate::migrate;
-use crate::pool::{Pool, Settings, Transaction};
+use crate::pool::{Pool, Transaction};
 use crate::schema::{Kind, TABLES, Table};
+use crate::settings::Settings;
 use crate::store::Store;
 use crate::value::{Statement, Value};
 
@@ -224,17 +225,14 @@ impl Backup {
     }
 
     fn read_row(&self, line: &[u8]) -> Option<(usize, Vec<Value>)> {
-        let mut cells = serde_json::from_slice::<Vec<Json>>(line).ok()?.into_iter();
-        let name = cells.next()?;
-        let place = self
-            .tables
-            .iter()
-            .position(|table| Some(table.name) == name.as_str())?;
+        let (name, cells): (String, Vec<Json>) = serde_json::from_slice(line).ok()?;
+        let place = self.tables.iter().position(|table| table.name == name)?;
         let columns = &self.tables[place].columns;
         if cells.len() != columns.len() {
             return None;
         }
         let values = cells
+            .into_iter()
             .zip(columns)
             .map(|(cell, (_, kind))| read_cell(cell, *kind));
         Some((place, values.collect::<Option<_>>()?))

@@ -211,3 +211,50 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Database, Settings};
+    use crate::store::Store;
+    use crate::value::sql;
+
+    #[tokio::test]
+    async fn the_list_of_tables_is_what_the_migrations_make() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings::new(Database::Sqlite(dir.path().join("gestalt.db")));
+        let store = Store::open(&settings).await.unwrap();
+        let statement = sql!(
+            "SELECT t.name, c.name, lower(c.type), c.pk FROM sqlite_schema t \
+             JOIN pragma_table_info(t.name) c \
+             WHERE t.type = 'table' AND t.name <> 'schema_migrations' ORDER BY t.name, c.cid"
+        );
+        let rows = store.pool.rows(statement).await.unwrap();
+        let made = rows.iter().map(|row| {
+            let mut columns = row.columns();
+            let (table, column) = (columns.text().unwrap(), columns.text().unwrap());
+            (
+                table,
+                column,
+                columns.text().unwrap(),
+                columns.int().unwrap(),
+            )
+        });
+        let mut listed = Vec::new();
+        for table in TABLES {
+            for (place, (column, kind)) in (1_usize..).zip(table.columns) {
+                let kind = match kind {
+                    Text => "text",
+                    Int => "integer",
+                    Bytes => "blob",
+                };
+                let key = if place <= table.key { place } else { 0 };
+                let key = i64::try_from(key).unwrap();
+                listed.push((table.name.into(), (*column).into(), kind.into(), key));
+            }
+        }
+        // By table; the columns stay in their order.
+        listed.sort_by(|a: &(String, String, String, i64), b| a.0.cmp(&b.0));
+        assert_eq!(made.collect::<Vec<_>>(), listed);
+    }
+}

@@ -257,12 +257,12 @@ pub(crate) async fn touch(
 
 /// The latest time of each id, in the order of the ids, so that two writers never wait for
 /// each other in a circle.
-pub(crate) fn latest<T: Copy + Ord>(
+pub(crate) fn latest<T>(
     used: &[(T, Timestamp)],
 ) -> impl ExactSizeIterator<Item = Vec<Value>> + Send + use<T>
 where
+    T: Copy + Ord + Send,
     Value: From<T>,
-    T: Send,
 {
     let mut latest = BTreeMap::new();
     for (id, at) in used {

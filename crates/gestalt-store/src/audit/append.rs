@@ -8,7 +8,7 @@ use super::{AuditRow, CheckpointRow, WriterHead, columns};
 use crate::change::{self, Change};
 use crate::dialect::{ManyRows, ManyRowsStatement};
 use crate::error::StoreError;
-use crate::pool::Transaction;
+use crate::pool::{Transaction, within_time};
 use crate::store::Store;
 use crate::value::{Value, sql};
 
@@ -43,6 +43,19 @@ impl Store {
     /// [`StoreError::NoSuchRow`], [`StoreError::Conflict`], [`StoreError::BrokenChain`] when
     /// the records do not continue the chain, and what the database says.
     pub async fn append<F>(
+        &self,
+        writer: WriterId,
+        changes: &[Change],
+        chain: F,
+    ) -> Result<Appended, StoreError>
+    where
+        F: FnOnce(ChainHead) -> Vec<AuditRow> + Send,
+    {
+        let work = self.append_now(writer, changes, chain);
+        within_time(Box::pin(work)).await
+    }
+
+    async fn append_now<F>(
         &self,
         writer: WriterId,
         changes: &[Change],

@@ -1,12 +1,10 @@
 //! Connections, their generations and their secrets.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use gestalt_core::connection::{Owner, State};
-use gestalt_store::{
-    Change, ConnectionFilter, ConnectionRow, Page, PageRequest, Store, StoreError,
-};
+use gestalt_store::{Change, ConnectionFilter, ConnectionRow, Store, StoreError};
 
-use crate::contract::contract;
-use crate::credentials::all_pages;
+use crate::contract::{all_pages, contract};
 use crate::samples::*;
 
 contract! {
@@ -181,7 +179,7 @@ async fn a_rollback_brings_the_previous_secrets_back_and_no_number_is_used_twice
         id: row.id,
         at: at(50),
     };
-    store.write(&[rollback.clone()]).await.unwrap();
+    store.write(std::slice::from_ref(&rollback)).await.unwrap();
     let (back, generations) = found(&store).await;
     assert_eq!((back.generation, back.latest_generation), (1, 2));
     assert_eq!((back.previous, generations), (None, vec![1]));
@@ -375,7 +373,7 @@ async fn connections_come_in_complete_pages(store: Store) {
     }
     store.write(&changes).await.unwrap();
     let check = async |filter: ConnectionFilter, expected: &[u32]| {
-        let all = all_pages!(page => store.list_connections(&filter, &page), ());
+        let all = all_pages!(page => store.list_connections(&filter, &page));
         let ids: Vec<_> = all.iter().map(|row| row.id).collect();
         let expected: Vec<_> = expected
             .iter()

@@ -1,33 +1,23 @@
-//! Users, tokens, sessions and login codes.
+//! Tokens, sessions and login codes.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
-use gestalt_store::{
-    AuthFailureRow, Change, KeyRow, Page, PageRequest, Store, StoreError, TokenRow,
-};
+use gestalt_store::{Change, Page, PageRequest, Store, StoreError, TokenRow};
 
-use crate::contract::contract;
+use crate::contract::{all_pages, contract};
 use crate::samples::*;
 
 contract! {
-    a_change_that_hits_nothing_rolls_all_back,
-    a_row_that_is_there_already_conflicts,
-    what_refers_to_nothing_is_refused,
-    a_text_with_nul_is_refused,
-    a_cursor_of_another_list_is_refused,
+    a_token_is_found_by_hash_with_its_user_in_one_statement,
     a_login_code_is_used_once,
     of_two_who_use_a_login_code_at_once_one_succeeds,
     revoking_a_token_again_keeps_the_first_time,
     revoking_all_spares_other_owners_and_what_has_ended,
     s26_a_second_rotation_never_extends_the_first_grace,
-    a_token_is_found_by_hash_with_its_user_in_one_statement,
     a_session_is_found_by_hash_with_its_user_in_one_statement,
     last_use_only_moves_forward,
     what_has_ended_is_forgotten,
     tokens_come_in_complete_pages_while_others_come_and_go,
     sessions_come_in_complete_pages,
-    users_come_in_complete_pages,
-    users_are_found_by_identity_and_by_an_email_of_their_own,
-    auth_failures_add_up_and_stay_bounded,
-    keys_plugins_and_facts_are_kept,
 }
 
 async fn a_token_is_found_by_hash_with_its_user_in_one_statement(store: Store) {
@@ -47,155 +37,6 @@ async fn a_token_is_found_by_hash_with_its_user_in_one_statement(store: Store) {
     assert_eq!(statements, 1);
     let found = store.find_token_by_hash(&[hash(2)]).await.unwrap();
     assert_eq!(found, Some((token(2, "anonymous"), None)));
-}
-
-async fn grounded(store: &Store) {
-    store.write(&ground()).await.unwrap();
-}
-
-async fn a_change_that_hits_nothing_rolls_all_back(store: Store) {
-    grounded(&store).await;
-    let missing = [
-        Change::RevokeToken {
-            id: token_id(9),
-            owner: "anonymous".into(),
-            at: at(1),
-        },
-        Change::RevokeSession {
-            id: session_id(9),
-            owner: "anonymous".into(),
-            at: at(1),
-        },
-        Change::RotateToken {
-            old: token_id(9),
-            owner: "anonymous".into(),
-            new: token(10, "anonymous"),
-            old_expires_at: at(1),
-        },
-        Change::RedeemLoginCode {
-            hash: hash(9),
-            at: at(1),
-        },
-        Change::RenamePlugin {
-            id: plugin_id(9),
-            name: "other".parse().unwrap(),
-        },
-    ];
-    for change in missing {
-        let changes = [
-            Change::CreateUser(user(1)),
-            Change::CreateToken(token(1, "anonymous")),
-            change,
-        ];
-        let refused = store.write(&changes).await;
-        assert!(
-            matches!(refused, Err(StoreError::NoSuchRow { index: 2 })),
-            "{changes:?}: {refused:?}"
-        );
-        assert_eq!(store.find_user(user_id(1)).await.unwrap(), None);
-        assert_eq!(store.find_token(token_id(10)).await.unwrap(), None);
-    }
-
-    // A token of somebody else is as good as none.
-    store
-        .write(&[Change::CreateToken(token(1, "anonymous"))])
-        .await
-        .unwrap();
-    let theft = Change::RevokeToken {
-        id: token_id(1),
-        owner: "user:x".into(),
-        at: at(1),
-    };
-    let refused = store.write(&[theft]).await;
-    assert!(matches!(refused, Err(StoreError::NoSuchRow { index: 0 })));
-}
-
-async fn a_row_that_is_there_already_conflicts(store: Store) {
-    grounded(&store).await;
-    let same_hash = TokenRow {
-        hash: hash(1),
-        ..token(2, "anonymous")
-    };
-    store
-        .write(&[
-            Change::CreateToken(token(1, "anonymous")),
-            Change::CreateSession(session(1, "anonymous")),
-            Change::CreateUser(user(1)),
-        ])
-        .await
-        .unwrap();
-    let taken = [
-        Change::CreateToken(token(1, "anonymous")),
-        Change::CreateToken(same_hash),
-        Change::CreateSession(session(1, "anonymous")),
-        Change::CreateUser(user(1)),
-        Change::PutPlugin {
-            id: plugin_id(1),
-            name: "demo".parse().unwrap(),
-        },
-    ];
-    for change in taken {
-        let changes = [Change::CreateUser(user(2)), change];
-        let refused = store.write(&changes).await;
-        assert!(
-            matches!(refused, Err(StoreError::Conflict)),
-            "{changes:?}: {refused:?}"
-        );
-        assert_eq!(store.find_user(user_id(2)).await.unwrap(), None);
-    }
-}
-
-async fn what_refers_to_nothing_is_refused(store: Store) {
-    let changes = [
-        Change::PutMeta {
-            key: "salt".into(),
-            value: vec![1],
-        },
-        Change::LinkIdentity {
-            issuer: "https://login.example.com".into(),
-            subject: "alice".into(),
-            user: user_id(1),
-            at: at(0),
-        },
-    ];
-    let refused = store.write(&changes).await;
-    assert!(
-        matches!(refused, Err(StoreError::NoSuchRow { index: 1 })),
-        "{refused:?}"
-    );
-    assert_eq!(store.find_meta("salt").await.unwrap(), None);
-}
-
-async fn a_text_with_nul_is_refused(store: Store) {
-    grounded(&store).await;
-    let named = TokenRow {
-        name: "a\0b".into(),
-        ..token(1, "anonymous")
-    };
-    let refused = store.write(&[Change::CreateToken(named)]).await;
-    assert!(
-        matches!(refused, Err(StoreError::Invalid { .. })),
-        "{refused:?}"
-    );
-}
-
-async fn a_cursor_of_another_list_is_refused(store: Store) {
-    for cursor in ["", "~", "tok_zz", &session_id(1).to_string()] {
-        let page = PageRequest {
-            cursor: Some(cursor.into()),
-            limit: 10,
-        };
-        let refused = store.list_tokens("anonymous", &page).await;
-        assert!(
-            matches!(refused, Err(StoreError::Invalid { .. })),
-            "{cursor}"
-        );
-        let refused = store.list_auth_failures(&page).await;
-        assert!(
-            matches!(refused, Err(StoreError::Invalid { .. })),
-            "{cursor}"
-        );
-    }
 }
 
 async fn a_login_code_is_used_once(store: Store) {
@@ -436,32 +277,6 @@ async fn what_has_ended_is_forgotten(store: Store) {
     assert_eq!(store.find_token(token_id(1)).await.unwrap(), None);
 }
 
-/// Reads every page, three rows at a time, and does something between them.
-macro_rules! all_pages {
-    ($page:ident => $list:expr, $between:expr) => {{
-        let mut all = Vec::new();
-        let mut cursor = None;
-        loop {
-            let $page = PageRequest {
-                cursor: cursor.take(),
-                limit: 3,
-            };
-            let Page { items, next } = $list.await.unwrap();
-            assert!(
-                items.len() == 3 || next.is_none(),
-                "short page before the last"
-            );
-            all.extend(items);
-            $between;
-            match next {
-                Some(next) => cursor = Some(next),
-                None => break all,
-            }
-        }
-    }};
-}
-pub(crate) use all_pages;
-
 async fn tokens_come_in_complete_pages_while_others_come_and_go(store: Store) {
     grounded(&store).await;
     let create = |number| Change::CreateToken(token(number, "anonymous"));
@@ -469,7 +284,7 @@ async fn tokens_come_in_complete_pages_while_others_come_and_go(store: Store) {
     changes.push(Change::CreateToken(token(200, "user:other")));
     store.write(&changes).await.unwrap();
     let mut newcomer = 300;
-    let all = all_pages!(page => store.list_tokens("anonymous", &page), {
+    let all = all_pages!(page => store.list_tokens("anonymous", &page); between {
         newcomer += 1;
         store.write(&[create(newcomer)]).await.unwrap();
     });
@@ -496,145 +311,10 @@ async fn sessions_come_in_complete_pages(store: Store) {
         .write(&(0..7).map(create).collect::<Vec<_>>())
         .await
         .unwrap();
-    let all = all_pages!(page => store.list_sessions("anonymous", &page), ());
+    let all = all_pages!(page => store.list_sessions("anonymous", &page));
     let expected: Vec<_> = (0..7)
         .rev()
         .map(|number| session(number, "anonymous"))
         .collect();
     assert_eq!(all, expected);
-}
-
-async fn users_come_in_complete_pages(store: Store) {
-    let changes: Vec<_> = (0..6)
-        .map(|number| Change::CreateUser(user(number)))
-        .collect();
-    store.write(&changes).await.unwrap();
-    let all = all_pages!(page => store.list_users(&page), ());
-    assert_eq!(all, (0..6).rev().map(user).collect::<Vec<_>>());
-}
-
-async fn users_are_found_by_identity_and_by_an_email_of_their_own(store: Store) {
-    let mut twin = user(2);
-    twin.email = Some("twin@example.com".into());
-    let mut other_twin = user(3);
-    other_twin.email.clone_from(&twin.email);
-    let link = Change::LinkIdentity {
-        issuer: "https://login.example.com".into(),
-        subject: "alice".into(),
-        user: user_id(1),
-        at: at(0),
-    };
-    store
-        .write(&[
-            Change::CreateUser(user(1)),
-            Change::CreateUser(twin),
-            Change::CreateUser(other_twin),
-            link,
-        ])
-        .await
-        .unwrap();
-    let found = |issuer, subject| store.find_user_by_identity(issuer, subject);
-    assert_eq!(
-        found("https://login.example.com", "bob").await.unwrap(),
-        None
-    );
-    assert_eq!(
-        found("https://other.example.com", "alice").await.unwrap(),
-        None
-    );
-    let alice = found("https://login.example.com", "alice").await.unwrap();
-    assert_eq!(alice, Some(user(1)));
-    assert_eq!(
-        store.find_user_by_email("twin@example.com").await.unwrap(),
-        None
-    );
-    let one = store.find_user_by_email("user1@example.com").await.unwrap();
-    assert_eq!(one, Some(user(1)));
-}
-
-async fn auth_failures_add_up_and_stay_bounded(store: Store) {
-    let failure = |address: String, minute: i64, count| AuthFailureRow {
-        address,
-        reason: "unknown_token".into(),
-        minute: at(minute * 60),
-        count,
-    };
-    let one = |count| failure("::1".into(), 1, count);
-    store
-        .write(&[Change::CountAuthFailures(vec![one(2), one(3)])])
-        .await
-        .unwrap();
-    store
-        .write(&[Change::CountAuthFailures(vec![one(4)])])
-        .await
-        .unwrap();
-    let page = store
-        .list_auth_failures(&PageRequest::first(10))
-        .await
-        .unwrap();
-    assert_eq!(page.items, [one(9)]);
-
-    let flood = (0..10_100).map(|n| failure(format!("10.0.{}.{}", n / 256, n % 256), 2, 1));
-    store
-        .write(&[Change::CountAuthFailures(flood.collect())])
-        .await
-        .unwrap();
-    let (mut cursor, mut rows) = (None, 0);
-    loop {
-        let request = PageRequest {
-            cursor,
-            limit: 1_000,
-        };
-        let page = store.list_auth_failures(&request).await.unwrap();
-        assert!(
-            page.items.iter().all(|row| row.minute == at(120)),
-            "the oldest row went first"
-        );
-        rows += page.items.len();
-        cursor = page.next;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    assert_eq!(rows, 10_000);
-}
-
-async fn keys_plugins_and_facts_are_kept(store: Store) {
-    grounded(&store).await;
-    let retired = KeyRow {
-        state: "decrypt_only".into(),
-        wrapped: vec![9],
-        ..key(0)
-    };
-    let fact = |value| Change::PutMeta {
-        key: "salt".into(),
-        value: vec![value],
-    };
-    let first_fact = |value| Change::PutMetaIfAbsent {
-        key: "salt".into(),
-        value: vec![value],
-    };
-    let hits = store
-        .write(&[
-            Change::PutKey(key(1)),
-            Change::PutKey(retired.clone()),
-            Change::RenamePlugin {
-                id: plugin_id(0),
-                name: "renamed".parse().unwrap(),
-            },
-            first_fact(1),
-            first_fact(2),
-        ])
-        .await;
-    assert_eq!(hits.unwrap(), [1, 1, 1, 1, 0]);
-    assert_eq!(store.list_keys().await.unwrap(), [retired, key(1)]);
-    let plugins = store.list_plugins().await.unwrap();
-    assert_eq!(
-        (plugins[0].id, plugins[0].name.as_str()),
-        (plugin_id(0), "renamed")
-    );
-    assert_eq!(store.find_meta("salt").await.unwrap(), Some(vec![1]));
-    store.write(&[fact(3)]).await.unwrap();
-    assert_eq!(store.find_meta("salt").await.unwrap(), Some(vec![3]));
-    assert_eq!(store.find_meta("pepper").await.unwrap(), None);
 }

@@ -1,4 +1,5 @@
 //! A database of a test's own.
+#![expect(clippy::expect_used, reason = "a test may fail")]
 
 use std::time::Duration;
 
@@ -17,7 +18,6 @@ pub(crate) enum Kind {
 
 /// An empty database, gone when the test ends.
 pub(crate) struct TestDatabase {
-    pub(crate) kind: Kind,
     pub(crate) settings: Settings,
     pub(crate) dir: TempDir,
 }
@@ -32,11 +32,7 @@ impl TestDatabase {
         let mut settings = Settings::new(database);
         settings.max_connections = 4;
         settings.acquire_timeout = Duration::from_secs(60);
-        Self {
-            kind,
-            settings,
-            dir,
-        }
+        Self { settings, dir }
     }
 
     pub(crate) async fn open(&self) -> Store {

@@ -1,10 +1,11 @@
 //! Rows to store.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 use gestalt_core::connection::{Owner, State};
 use gestalt_core::id::{ConnectionId, KeyId, PluginId, SessionId, TokenId, UserId, WriterId};
 use gestalt_core::{Entropy, Subject, Timestamp};
 use gestalt_store::{
-    AuditRow, Change, ConnectionRow, KeyRow, LoginCodeRow, SecretRow, SessionRow, TokenRow,
+    AuditRow, Change, ConnectionRow, KeyRow, LoginCodeRow, SecretRow, SessionRow, Store, TokenRow,
     UserRow, WriterHead,
 };
 
@@ -190,4 +191,8 @@ pub(crate) fn record(writer: WriterId, seq: u64) -> AuditRow {
         record: format!(r#"{{"seq":{seq},"outcome":"ok"}}"#),
         hash: hash(number),
     }
+}
+
+pub(crate) async fn grounded(store: &Store) {
+    store.write(&ground()).await.unwrap();
 }
