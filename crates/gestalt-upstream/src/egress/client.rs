@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
@@ -169,10 +169,16 @@ impl Egress {
         at_home: bool,
     ) -> Result<Response<Incoming>, UpstreamError> {
         let body = std::mem::replace(&mut out.body, OutBody::Empty);
+        let empty = matches!(body, OutBody::Empty);
         let mut request = Request::new(body);
         *request.method_mut() = out.method.clone();
         *request.uri_mut() = out.target.clone();
         *request.headers_mut() = headers(out, at_home)?;
+        if empty && matches!(out.method, Method::POST | Method::PUT | Method::PATCH) {
+            // Said although there is nothing (RFC 9110 §8.6): some servers answer 411 else.
+            let nothing = HeaderValue::from_static("0");
+            request.headers_mut().insert(CONTENT_LENGTH, nothing);
+        }
         match self.client.request(request).await {
             Ok(response) => Ok(response),
             Err(error) => Err(self.failure(&out.target, error)),

@@ -231,7 +231,7 @@ fn segment(
     if plain.is_empty() {
         return wrong("may not be empty");
     }
-    if climbs(&plain) {
+    if climbs(&plain) || Form::of(given).texts().any(climbs) {
         return wrong("may not hold a segment of dots");
     }
     target.text(&mut encoded, given, push_encoded);

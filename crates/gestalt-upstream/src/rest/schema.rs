@@ -344,7 +344,7 @@ fn typed(types: Types, text: &str) -> Result<Given<'_>, String> {
     let string = types.has(Types::STRING);
     let json = Given::Json(Cow::Borrowed(text));
     let fits = match text.as_bytes().first() {
-        _ if types == Types::ALL => false,
+        _ if types.or(Types::ARRAY) == Types::ALL => false,
         Some(b'-' | b'0'..=b'9') => types.has(json.types()) && is_json(text),
         Some(b't' | b'f') => types.has(Types::BOOLEAN) && matches!(text, "true" | "false"),
         Some(b'n') => types.has(Types::NULL) && !string && text == "null",

@@ -26,6 +26,21 @@ impl<'a> Form<'a> {
         Self::of_json(text)
     }
 
+    /// Every text that stands in it.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let (one, many, pairs): (Option<&str>, &[_], &[_]) = match self {
+            Self::Nothing => (None, &[], &[]),
+            Self::Scalar(text) => (Some(text), &[], &[]),
+            Self::Array(items) => (None, items, &[]),
+            Self::Object(members) => (None, &[], members),
+        };
+        let many = many.iter().map(|item: &Cow<'_, str>| &**item);
+        let pairs = pairs
+            .iter()
+            .flat_map(|(key, value): &(Cow<'_, str>, Cow<'_, str>)| [&**key, &**value]);
+        one.into_iter().chain(many).chain(pairs)
+    }
+
     /// Takes a JSON text apart.
     pub(crate) fn of_json(text: &'a str) -> Self {
         match text.as_bytes().first() {

@@ -1,0 +1,14 @@
+//! Calls through the guarded client to servers on loopback.
+
+mod arguments;
+mod bodies;
+mod limits;
+mod masking;
+mod paging;
+mod path;
+mod reach;
+mod redirects;
+mod replies;
+mod round_trip;
+mod server;
+mod world;
