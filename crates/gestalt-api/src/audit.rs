@@ -85,6 +85,20 @@ shape! {
 }
 
 shape! {
+    /// Asks for a verification.
+    #[derive(Default)]
+    #[serde(deny_unknown_fields)]
+    pub struct VerifyAudit {
+        /// Public keys (Ed25519, hex) kept elsewhere; the gateway's own if empty.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub keys: Vec<String>,
+        /// Checkpoints kept elsewhere, one JSON line each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub checkpoints: Vec<String>,
+    }
+}
+
+shape! {
     /// What a verification found.
     pub struct AuditVerification {
         /// Every record, chain and checkpoint holds.

@@ -10,12 +10,15 @@ shape! {
     #[serde(deny_unknown_fields)]
     pub struct ConnectManual {
         /// The plugin.
+        #[cfg_attr(feature = "openapi", schema(pattern = "^[a-z][a-z0-9_-]{0,30}$", example = "demo"))]
         pub integration: String,
         /// Which of its connections; needed where there is more than one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9._-]{1,64}$"))]
         pub connection: Option<String>,
         /// Which account; `default` if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9._-]{1,64}$"))]
         pub instance: Option<String>,
         /// The fields, by name.
         pub credentials: BTreeMap<String, String>,
@@ -24,6 +27,7 @@ shape! {
         pub platform: bool,
         /// How long a replaced credential can be rolled back to: `0s` to `7d`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9]{1,9}[smhd]$", example = "24h"))]
         pub grace: Option<String>,
     }
 }

@@ -7,14 +7,18 @@ shape! {
     #[serde(deny_unknown_fields)]
     pub struct ExplainRequest {
         /// The plugin.
+        #[cfg_attr(feature = "openapi", schema(pattern = "^[a-z][a-z0-9_-]{0,30}$", example = "demo"))]
         pub integration: String,
         /// The operation.
+        #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z][A-Za-z0-9_.-]{0,127}$", example = "list_notes"))]
         pub operation: String,
         /// Which connection.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9._-]{1,64}$"))]
         pub connection: Option<String>,
         /// Which instance.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9._-]{1,64}$"))]
         pub instance: Option<String>,
         /// For whom: `user:usr_…` or `anonymous`; the caller if absent. Others' only for admins.
         #[serde(default, skip_serializing_if = "Option::is_none")]

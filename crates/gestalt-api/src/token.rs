@@ -8,19 +8,24 @@ shape! {
     #[serde(deny_unknown_fields)]
     pub struct CreateToken {
         /// What people call it: 1 to 100 characters.
+        #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100, example = "laptop"))]
         pub name: String,
         /// Space-separated: `integration`, `integration:operation-pattern`, `integration/connection`.
         /// Each implies `invoke` on it and nothing else.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(max_length = 2000, example = "demo demo:list_*"))]
         pub scopes: Option<String>,
         /// Any of `invoke`, `connect`, `tokens`, `audit`, `admin`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(example = json!(["invoke", "connect"])))]
         pub permissions: Option<Vec<String>>,
         /// How long it lives: `24h`, `30d`. The server's default if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9]{1,9}[smhd]$", example = "24h"))]
         pub expires_in: Option<String>,
         /// Address ranges it may be used from, in CIDR notation; anywhere if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(example = json!(["127.0.0.0/8", "::1/128"])))]
         pub cidrs: Option<Vec<String>>,
     }
 }
@@ -71,10 +76,12 @@ shape! {
 
 shape! {
     /// Asks for a successor with the same reach.
+    #[derive(Default)]
     #[serde(deny_unknown_fields)]
     pub struct RotateToken {
         /// How long the old token still works: `0s` to `7d`; `0s` if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9]{1,9}[smhd]$", example = "1h"))]
         pub grace: Option<String>,
     }
 }
