@@ -48,7 +48,7 @@ impl Caller {
         let had_credential = credential.source().is_some();
         let operation = permit
             .operation()
-            .ok_or_else(|| Refusal::internal("the operation is not compiled"))?;
+            .ok_or_else(|| Refusal::internal("the operation is not compiled".to_owned()))?;
         let call = Call {
             plugin: &permit.plugin().compiled,
             operation,
@@ -74,7 +74,7 @@ impl Caller {
     ) -> Result<gestalt_upstream::Reply, Refusal> {
         let operation = plugin
             .operation(operation)
-            .ok_or_else(|| Refusal::internal("the check is not compiled"))?;
+            .ok_or_else(|| Refusal::internal("the check is not compiled".to_owned()))?;
         let call = Call {
             plugin,
             operation,

@@ -34,6 +34,7 @@ pub use authenticate::caller::{Caller, Method, Permission};
 pub use authenticate::presented::Presented;
 pub use gestalt_upstream::{Arguments, BoxedBody, ReplyBody, RequestBody};
 pub use open::OpenError;
+pub use operations::audit::verify_offline;
 pub use operations::backup::{Restored, backup_offline, restore};
 pub use operations::{
     AuditQuery, AuditView, ConnectRequest, ConnectionMethodView, ConnectionView, DisconnectedView,

@@ -87,6 +87,9 @@ pub enum OpenError {
         /// The auth type of the config.
         now: &'static str,
     },
+    /// The audit trail cannot be verified with what was given.
+    #[error("the audit trail cannot be verified: {0}")]
+    Verify(String),
     /// The audit trail refuses what a reload must record.
     #[error("the audit trail cannot be written")]
     Audit,

@@ -3,7 +3,7 @@
 //! Each begins with a grant from `authorize`, and what changes something commits through
 //! `audit` together with its record. What belongs to others is not found.
 
-mod audit;
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod connect;
 mod connections;

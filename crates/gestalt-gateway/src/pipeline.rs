@@ -89,7 +89,7 @@ pub(crate) async fn invoke(
         .spawn(async move { walk(inner, caller, permit, invocation, begun, reply).await });
     replied
         .await
-        .unwrap_or_else(|_| Err(Refusal::internal("the walk ended without an answer")))
+        .unwrap_or_else(|_| Err(Refusal::internal("the walk ended without an answer".to_owned())))
 }
 
 type ReplyTo = oneshot::Sender<Result<Reply, Refusal>>;

@@ -275,7 +275,7 @@ pub(crate) fn open(
             })?;
         let text = opened
             .into_text()
-            .ok_or_else(|| Refusal::internal("a sealed field is not text"))?;
+            .ok_or_else(|| Refusal::internal("a sealed field is not text".to_owned()))?;
         fields.push((&secret.field, text));
     }
     let injection = inject(entry, &fields)?;

@@ -18,6 +18,7 @@ mod document;
 mod effective;
 mod environment;
 mod expand;
+mod generate;
 mod hints;
 mod layers;
 mod legacy;
@@ -26,14 +27,19 @@ mod operations;
 mod parameters;
 mod parse;
 mod plugins;
+mod print;
 mod providers;
 mod report;
 mod scalars;
+mod schema;
 mod secrets;
 mod selection;
 mod server;
 mod source;
 mod tree;
+
+#[cfg(test)]
+mod tests;
 
 pub use effective::{
     AuditConfig, Authorization, Builtins, CacheConfig, Config, Database, Durability, Effect,
@@ -41,7 +47,9 @@ pub use effective::{
     Unsupported,
 };
 pub use environment::Environment;
+pub use generate::{SCHEMA_FILE, generate, write_new};
 pub use report::ConfigError;
+pub use schema::{config_schema, manifest_schema};
 
 use check::{Checker, Findings};
 use document::Document;
@@ -91,17 +99,8 @@ pub fn load(
     builtins: Builtins,
 ) -> Result<Loaded, ConfigError> {
     let mut sources = Sources::default();
-    let texts: Result<Vec<_>, _> = files
-        .iter()
-        .map(|path| read(path).map(|text| (path, text)))
-        .collect();
-    match texts {
-        Ok(texts) => {
-            for (path, text) in texts {
-                sources.add(path, text);
-            }
-            check_all(&mut sources, environment, builtins)
-        }
+    match read_all(&mut sources, files) {
+        Ok(()) => check_all(&mut sources, environment, builtins),
         Err(problem) => Err(ConfigError::new(&sources, vec![problem])),
     }
 }
@@ -122,8 +121,28 @@ pub fn load_texts(
     check_all(&mut sources, environment, builtins)
 }
 
+/// The files laid on one another, as YAML without their secrets, nothing expanded or resolved.
+///
+/// # Errors
+/// When a file cannot be read or is not YAML.
+pub fn print_redacted(files: &[PathBuf]) -> Result<String, ConfigError> {
+    let mut sources = Sources::default();
+    let result = read_all(&mut sources, files).and_then(|()| layered(&mut sources));
+    result
+        .map(|root| print::print(&root))
+        .map_err(|problem| ConfigError::new(&sources, vec![problem]))
+}
+
 /// Largest config file, in bytes.
 const MAX_FILE_BYTES: u64 = 8 << 20;
+
+fn read_all(sources: &mut Sources, files: &[PathBuf]) -> Result<(), Problem> {
+    for path in files {
+        let text = read(path)?;
+        sources.add(path, text);
+    }
+    Ok(())
+}
 
 fn read(path: &Path) -> Result<String, Problem> {
     let unreadable = |error: std::io::Error| {
@@ -158,6 +177,19 @@ fn check_all(
     }
 }
 
+/// Every file's tree, laid on one another.
+fn layered(sources: &mut Sources) -> Result<Node, Problem> {
+    let mut root: Option<Node> = None;
+    for file in 0..sources.len() {
+        let tree = parse::parse(sources, file)?;
+        match &mut root {
+            Some(root) => layers::merge(root, tree),
+            None => root = Some(tree),
+        }
+    }
+    root.ok_or_else(|| Problem::unplaced("no config file was given"))
+}
+
 /// One tree, with variables, forms and secrets resolved.
 struct Resolved {
     root: Node,
@@ -166,15 +198,7 @@ struct Resolved {
 
 fn resolve(sources: &mut Sources, environment: &Environment) -> Result<Resolved, Vec<Problem>> {
     let one = |problem| vec![problem];
-    let mut root: Option<Node> = None;
-    for file in 0..sources.len() {
-        let tree = parse::parse(sources, file).map_err(one)?;
-        match &mut root {
-            Some(root) => layers::merge(root, tree),
-            None => root = Some(tree),
-        }
-    }
-    let mut root = root.ok_or_else(|| one(Problem::unplaced("no config file was given")))?;
+    let mut root = layered(sources).map_err(one)?;
     let mut problems = Vec::new();
     expand::expand(&mut root, environment, &mut problems);
     legacy::modernise(&mut root).map_err(one)?;

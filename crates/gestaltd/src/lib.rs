@@ -2,7 +2,12 @@
 //!
 //! A door takes bytes in, hands typed requests to the gateway and turns what comes back into
 //! HTTP. It never decides who may do what, and never touches a store, a key or an upstream:
-//! its manifest names none of those rooms. Start reading at `http.rs`.
+//! its manifest names none of those rooms. Start reading at [`http`].
 
+pub mod admin_socket;
+pub mod commands;
 pub mod config;
 pub mod demo;
+pub mod http;
+mod pages;
+pub mod telemetry;

@@ -1,1 +1,18 @@
-fn main() {}
+//! The gateway daemon.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use gestaltd::commands::{Arguments, run};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(run(arguments)),
+        Err(error) => {
+            eprintln!("gestaltd: the runtime does not start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,15 +1,16 @@
 //! Reading and verifying the audit trail. Reading it is itself recorded.
 
 use gestalt_core::{Code, Refusal};
-use gestalt_store::{AuditFilter, AuditRow};
+use gestalt_store::{AuditFilter, AuditRow, Store};
 
-use super::action;
+use super::{action, keys};
 use super::views::{AuditQuery, AuditView, PageQuery, Paged, VerificationView, VerifyInput};
 use crate::audit::record::Body;
 use crate::audit::{from_store, verify};
 use crate::authenticate::caller::{Caller, Permission};
 use crate::authorize::Action;
-use crate::{Gateway, Inner};
+use crate::settings::Settings;
+use crate::{Gateway, Inner, OpenError};
 
 const READ: Action = action("audit", "audit.read", Permission::Audit);
 const EXPORT: Action = action("audit", "audit.export", Permission::Audit);
@@ -81,6 +82,22 @@ impl Gateway {
         gateway.audit.record(entry)?;
         Ok(found)
     }
+}
+
+/// Verifies the trail of a database that no daemon has open. It writes nothing.
+///
+/// # Errors
+/// [`OpenError`], also for a key or checkpoint that is none.
+pub async fn verify_offline(settings: &Settings, input: &VerifyInput) -> Result<VerificationView, OpenError> {
+    let store = Store::open(&settings.store).await?;
+    let found = async {
+        let keyring = keys::open_keyring(&store, settings).await?;
+        let refused = |refusal: Refusal| OpenError::Verify(refusal.message);
+        verify::verify(&store, &keyring, input).await.map_err(refused)
+    };
+    let found = found.await;
+    store.close().await;
+    found
 }
 
 impl Inner {

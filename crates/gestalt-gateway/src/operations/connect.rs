@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use gestalt_core::connection::{AuthKind, Mode, Owner, State};
 use gestalt_core::id::ConnectionId;
 use gestalt_core::name::{InstanceName, nearest};
 use gestalt_core::{Code, Refusal, Secret};
 use gestalt_store::{Change, ConnectionRow, SecretRow, StoredConnection};
-use gestalt_upstream::{Injection, ReplyBody};
+use gestalt_upstream::{BoxedBody, Injection, ReplyBody};
 use gestalt_vault::Purpose;
 
 use super::action;
@@ -103,7 +104,7 @@ impl Gateway {
             .find_connection(id)
             .await
             .map_err(from_store)?;
-        let stored = stored.ok_or_else(|| Refusal::internal("the connection is gone"))?;
+        let stored = stored.ok_or_else(|| Refusal::internal("the connection is gone".to_owned()))?;
         Ok(ConnectionView {
             warnings,
             ..view(gateway, &stored.row)
@@ -404,15 +405,10 @@ impl Inner {
 
     /// Reads the account's name out of the check's answer.
     async fn nickname(&self, entry: &ConnectionEntry, body: ReplyBody) -> Option<String> {
-        use http_body_util::{BodyExt as _, Limited};
         let pointer = entry.definition.nickname.as_deref()?;
         let bytes = match body {
             ReplyBody::Full(bytes) => bytes,
-            ReplyBody::Stream(stream) => Limited::new(stream, 1 << 20)
-                .collect()
-                .await
-                .ok()?
-                .to_bytes(),
+            ReplyBody::Stream(stream) => read_small(stream).await?,
         };
         let answer: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
         let text = match answer.pointer(pointer)? {
@@ -559,4 +555,22 @@ fn check_fields<'a>(
         .field(format!("credentials/{}", field.name))),
         None => Ok(fields),
     }
+}
+
+/// Largest answer of a check that is read for a nickname, in bytes.
+const LARGEST_ANSWER: usize = 1 << 20;
+
+/// Reads a streamed answer whole; `None` if it breaks or is too large.
+async fn read_small(mut stream: BoxedBody) -> Option<Bytes> {
+    use http_body_util::BodyExt as _;
+    let mut read = Vec::new();
+    while let Some(frame) = stream.frame().await {
+        if let Ok(data) = frame.ok()?.into_data() {
+            if read.len() + data.len() > LARGEST_ANSWER {
+                return None;
+            }
+            read.extend_from_slice(&data);
+        }
+    }
+    Some(read.into())
 }

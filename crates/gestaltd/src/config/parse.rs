@@ -271,7 +271,8 @@ fn tag_is_text(tag: Option<&Tag>, at: At) -> Result<bool, Problem> {
     }
 }
 
-fn is_secret(key: &str) -> bool {
+/// Says whether a key's name says that its value is a secret.
+pub(super) fn is_secret(key: &str) -> bool {
     let key = key.to_lowercase();
     SECRET_WORDS.iter().any(|word| key.contains(word))
 }

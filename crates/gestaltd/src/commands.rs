@@ -1,0 +1,153 @@
+//! The daemon's own commands.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod admin;
+mod audit;
+mod backup;
+mod doctor;
+mod first_run;
+mod listen;
+mod schema;
+mod serve;
+pub(crate) mod settings;
+mod validate;
+
+/// The gateway between callers and upstream systems.
+#[derive(Debug, Parser)]
+#[command(name = "gestaltd", version, about, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    files: ConfigFiles,
+}
+
+/// Which config a command is about.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct ConfigFiles {
+    /// A config file; each further one is laid on those before it [default: ~/.gestaltd/config.yaml]
+    #[arg(long = "config", value_name = "FILE", global = true)]
+    config: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve: the API, pages and plugins (what `gestaltd` alone does)
+    Serve,
+    /// Check the config and say what this build cannot honour
+    Validate,
+    /// About the config
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Look for what is wrong or risky, with a fix for each
+    Doctor(doctor::Options),
+    /// Make a single-use login link for `local` login
+    LoginCode,
+    /// Read the config again (as SIGHUP does)
+    Reload,
+    /// Write everything to one portable file; the secrets in it stay sealed
+    Backup(backup::BackupOptions),
+    /// Fill an empty database from a backup
+    Restore(backup::RestoreOptions),
+    /// About the audit trail
+    Audit {
+        #[command(subcommand)]
+        command: audit::Command,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print the config as it is after layering, with every secret left out
+    Print,
+    /// Print the JSON Schema that editors check a config by
+    Schema,
+}
+
+/// What a command could not do, and what to do about it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    hint: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, code: 1 }
+    }
+
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn code(mut self, code: u8) -> Self {
+        self.code = code;
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "gestaltd: {}", self.message.trim_end())?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  {hint}"))
+    }
+}
+
+impl From<crate::config::ConfigError> for Failure {
+    fn from(error: crate::config::ConfigError) -> Self {
+        Self::new(format!("the config does not hold\n\n{error}")).code(2)
+    }
+}
+
+impl From<gestalt_gateway::OpenError> for Failure {
+    fn from(error: gestalt_gateway::OpenError) -> Self {
+        let mut message = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(next) = cause {
+            let text = next.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            cause = next.source();
+        }
+        Self::new(message)
+    }
+}
+
+/// Runs a command to its end.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    let files = &arguments.files;
+    let result = match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(files).await,
+        Command::Validate => validate::run(files),
+        Command::Config { command: ConfigCommand::Schema } => schema::run(),
+        Command::Config { command: ConfigCommand::Print } => schema::print(files),
+        Command::Doctor(options) => doctor::run(files, &options).await,
+        Command::LoginCode => admin::login_code(files).await,
+        Command::Reload => admin::reload(files).await,
+        Command::Backup(options) => backup::backup(files, &options).await,
+        Command::Restore(options) => backup::restore(files, &options).await,
+        Command::Audit { command } => audit::run(files, &command).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            #[expect(clippy::print_stderr, reason = "a command says why it stops where its user reads")]
+            {
+                eprintln!("{failure}");
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! `gestaltd`: from the config to a daemon that serves, reloads and drains.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gestalt_core::{Clock, Code, Entropy, Refusal};
+use gestalt_gateway::{Caller, Gateway, LoginKind};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::settings::{catalogue_settings, gateway_settings};
+use super::{ConfigFiles, Failure, listen};
+use crate::admin_socket::AdminSocket;
+use crate::config::{self, Builtins, Config, Database, Environment, LoginConfig};
+use crate::http::{self, Door, Limits, Listener, Reload, Role};
+use crate::{demo, telemetry};
+
+/// How much is logged where `GESTALT_LOG` does not say.
+const LOG: &str = "info";
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) async fn run(files: &ConfigFiles) -> Result<(), Failure> {
+    let filter = Environment::Process.get("GESTALT_LOG").unwrap_or_else(|| LOG.to_owned());
+    telemetry::start(&filter).map_err(|error| Failure::new(error.to_string()))?;
+    let (paths, generated) = files.or_generate()?;
+    let demo_socket = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))
+        .await
+        .map_err(|error| Failure::new(format!("no loopback port for the demo upstream: {error}")))?;
+    let demo_address = demo_socket.local_addr().map_err(|error| Failure::new(error.to_string()))?;
+    let builtins = Builtins { demo: Some(demo_address) };
+    let config = config::load(&paths, &Environment::Process, builtins)?.servable()?;
+    let public = listen::bind(&config.server.public, "server.public").await?;
+    let management = match &config.server.management {
+        Some(wanted) => listen::bind(wanted, "server.management").await?,
+        None => Vec::new(),
+    };
+    let base_url = base_url(&config, &public)?;
+    let settings = gateway_settings(&config).map_err(|error| Failure::new(error.to_string()))?;
+    let gateway = Gateway::open(settings).await?;
+    let stop = CancellationToken::new();
+    if uses(&config, demo_address) {
+        tokio::spawn(demo::serve(demo_socket, stop.clone().cancelled_owned()));
+    }
+    let reload = reload(gateway.clone(), paths.clone(), builtins, config.clone());
+    let door = door(&gateway, &config, &base_url, Arc::clone(&reload))?;
+    let socket = AdminSocket::bind(&socket_path(&config, &paths)).map_err(|error| {
+        Failure::new(format!("the admin socket {}: {error}", socket_path(&config, &paths).display()))
+    })?;
+    tokio::spawn(socket.serve(door.clone(), stop.clone()));
+    greet(&gateway, &config, &base_url, (&paths[0], generated), (&public, &management)).await;
+    tokio::spawn(signals(stop.clone(), reload));
+    let listeners = listeners(public, management);
+    let served = http::serve(door, listeners, stop, config.server.drain_timeout).await;
+    gateway.shutdown(config.server.drain_timeout).await;
+    served.map_err(|error| Failure::new(format!("a listener failed: {error}")))
+}
+
+/// Where commands reach the daemon: beside its SQLite file, or beside the first config file.
+pub(super) fn socket_path(config: &Config, paths: &[PathBuf]) -> PathBuf {
+    let beside: &Path = match &config.store.database {
+        Database::Sqlite(file) => file,
+        Database::Postgres(_) => paths.first().map_or(Path::new("."), PathBuf::as_path),
+    };
+    beside.with_file_name("admin.sock")
+}
+
+fn listeners(public: Vec<TcpListener>, management: Vec<TcpListener>) -> Vec<Listener> {
+    let of = |role| move |socket| Listener { socket, role };
+    public.into_iter().map(of(Role::Public)).chain(management.into_iter().map(of(Role::Management))).collect()
+}
+
+/// The configured base URL, or one with the port that was bound.
+fn base_url(config: &Config, public: &[TcpListener]) -> Result<Url, Failure> {
+    let mut url = config.server.base_url.clone();
+    if !config.server.base_url_set
+        && let Some(bound) = public.first().and_then(|socket| socket.local_addr().ok())
+    {
+        url.set_port(Some(bound.port())).map_err(|()| Failure::new("the base URL cannot have a port"))?;
+    }
+    Ok(url)
+}
+
+/// Whether a plugin's upstream is the demo's.
+fn uses(config: &Config, demo: SocketAddr) -> bool {
+    config.plugins.iter().any(|plugin| {
+        plugin.base_url.port() == Some(demo.port()) && plugin.base_url.host_str() == Some("127.0.0.1")
+    })
+}
+
+fn door(gateway: &Gateway, config: &Config, base_url: &Url, reload: Reload) -> Result<Door, Failure> {
+    let bytes = usize::try_from(config.limits.max_request_bytes).unwrap_or(usize::MAX);
+    let settings = http::Settings {
+        base_url: base_url.clone(),
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        limits: Limits {
+            max_json_bytes: bytes.min(Limits::default().max_json_bytes),
+            max_stream_bytes: bytes,
+            max_connections: config.limits.max_concurrent_requests,
+            ..Limits::default()
+        },
+        reload,
+        clock: Clock::System,
+        entropy: Entropy::System,
+    };
+    Door::new(gateway.clone(), settings).map_err(|refusal| Failure::new(refusal.message))
+}
+
+/// Reads the config again and swaps plugins and policy. What else has changed is named in
+/// the log: it takes a restart.
+fn reload(gateway: Gateway, paths: Vec<PathBuf>, builtins: Builtins, running: Config) -> Reload {
+    let (paths, running) = (Arc::new(paths), Arc::new(running));
+    Arc::new(move || {
+        let (gateway, paths, running) = (gateway.clone(), Arc::clone(&paths), Arc::clone(&running));
+        Box::pin(async move {
+            let refused = |text: String| {
+                Refusal::new(Code::InvalidRequest, "The config does not hold; the running one stays.")
+                    .hint("`gestaltd validate` says where.")
+                    .because(text)
+            };
+            let loaded = config::load(&paths, &Environment::Process, builtins).and_then(config::Loaded::servable);
+            let config = loaded.map_err(|error| refused(error.to_string()))?;
+            gateway.reload(catalogue_settings(&config)).await.map_err(|error| refused(error.to_string()))?;
+            for section in needs_restart(&running, &config) {
+                tracing::warn!(section, "changed in the config; takes effect with a restart");
+            }
+            tracing::info!(plugins = config.plugins.len(), "the config was read again");
+            Ok(())
+        })
+    })
+}
+
+/// Sections that a reload does not change and that are not what they were.
+fn needs_restart(running: &Config, new: &Config) -> Vec<&'static str> {
+    let keys = |config: &Config| {
+        let previous = config.server.previous_encryption_keys.iter();
+        previous.chain([&config.server.encryption_key]).map(|key| key.expose().to_owned()).collect::<Vec<_>>()
+    };
+    let database = |config: &Config| match &config.store.database {
+        Database::Sqlite(path) => path.display().to_string(),
+        Database::Postgres(url) => url.expose().to_owned(),
+    };
+    let (a, b) = (&running.server, &new.server);
+    let sections = [
+        ("server.public", a.public != b.public),
+        ("server.management", a.management != b.management),
+        ("server.baseUrl", a.base_url != b.base_url),
+        ("server.encryptionKey", keys(running) != keys(new)),
+        ("server.trustedProxies", a.trusted_proxies != b.trusted_proxies),
+        ("server.apiTokenTtl", (a.api_token_ttl, a.api_token_max_ttl) != (b.api_token_ttl, b.api_token_max_ttl)),
+        ("providers.authentication", running.login != new.login || running.sessions != new.sessions),
+        ("providers.indexeddb", database(running) != database(new)),
+        ("audit", running.audit != new.audit),
+        ("server.cache", running.cache != new.cache),
+        ("server.limits", running.limits != new.limits),
+    ];
+    sections.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
+}
+
+/// SIGHUP reads the config again; SIGTERM and SIGINT drain and end.
+async fn signals(stop: CancellationToken, reload: Reload) {
+    let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be received");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {
+                if let Err(refusal) = reload().await {
+                    let why = refusal.cause.as_ref().map(ToString::to_string).unwrap_or_default();
+                    tracing::error!(%why, "{}", refusal.message);
+                }
+            }
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tracing::info!("draining");
+    stop.cancel();
+}
+
+/// Says where it listens and, last, what to do next.
+#[expect(clippy::print_stdout, reason = "whoever starts the daemon reads where it is and what to do next")]
+async fn greet(
+    gateway: &Gateway,
+    config: &Config,
+    base_url: &Url,
+    (path, generated): (&Path, bool),
+    (public, management): (&[TcpListener], &[TcpListener]),
+) {
+    let addresses = |sockets: &[TcpListener]| {
+        let bound: Vec<String> = sockets.iter().filter_map(|s| s.local_addr().ok()).map(|a| format!("http://{a}")).collect();
+        bound.join(" ")
+    };
+    let url = base_url.as_str().trim_end_matches('/');
+    println!("gestaltd {}", env!("CARGO_PKG_VERSION"));
+    println!("  config      {}{}", path.display(), if generated { " (new, with a random root key)" } else { "" });
+    println!("  listening on {}", addresses(public));
+    if !management.is_empty() {
+        println!("  management on {}", addresses(management));
+    }
+    if let LoginConfig::None { insecure: true } = config.login {
+        println!("  WARNING     no login is configured and others can reach this daemon (insecure: true)");
+        tracing::warn!("no login is configured and others than this machine can reach this daemon");
+    }
+    match gateway.login() {
+        LoginKind::None => println!("  next        open {url} or run: gestalt plugin list --url {url}"),
+        LoginKind::Local => match gateway.create_login_code(&Caller::system("start")).await {
+            Ok(code) => {
+                println!("  log in      {url}/login?code={}", code.expose());
+                println!("  next        open that link within 30 minutes; it works once (another: gestaltd login-code)");
+            }
+            Err(refusal) => tracing::error!(%refusal, "no login code could be made"),
+        },
+    }
+    // A reader of our output may be gone; the daemon serves all the same.
+    let _written = std::io::Write::flush(&mut std::io::stdout());
+    tracing::info!(%base_url, "serving");
+}
