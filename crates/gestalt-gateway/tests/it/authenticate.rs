@@ -19,7 +19,11 @@ async fn without_a_credential_there_is_no_caller() {
 async fn an_invalid_credential_is_refused_also_without_a_login() {
     let test = TestGateway::with(|setup, _| setup.login = LoginSettings::None).await;
     let bad = Secret::new("gst_api_nonsense");
-    for client in [test.bearer(&bad), test.nobody().api_key(&bad), test.nobody().cookie(&bad)] {
+    for client in [
+        test.bearer(&bad),
+        test.nobody().api_key(&bad),
+        test.nobody().cookie(&bad),
+    ] {
         assert_eq!(code(client.caller().await), Code::Unauthenticated);
     }
     let anonymous = test.nobody().caller().await.unwrap();

@@ -105,7 +105,13 @@ impl Seed {
             &salt.try_into().unwrap(),
             Argon2Cost::cheap_for_tests(),
         );
-        let keys: Vec<WrappedKey> = store.list_keys().await.unwrap().into_iter().map(wrapped).collect();
+        let keys: Vec<WrappedKey> = store
+            .list_keys()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(wrapped)
+            .collect();
         Self {
             store,
             keyring: Keyring::open(&[root.unwrap()], &keys).unwrap(),
@@ -232,7 +238,11 @@ impl TestGateway {
     pub(crate) async fn with(change: impl FnOnce(&mut Setup, &Peer)) -> Self {
         let peer = Peer::start().await;
         let folder = TempDir::new().unwrap();
-        let tracker = plugin("tracker", peer.address, vec![connection("default", Mode::User)]);
+        let tracker = plugin(
+            "tracker",
+            peer.address,
+            vec![connection("default", Mode::User)],
+        );
         let catalogue = CatalogueSettings {
             plugins: vec![tracker],
             ..CatalogueSettings::default()
