@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{Encode, Executor, IntoArguments, Type};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous,
+};
+use sqlx::{Connection as _, Encode, Executor, IntoArguments, Type};
 
 use crate::counter::Counter;
 use crate::dialect::{Dialect, ManyRows};
@@ -54,14 +56,9 @@ impl Pool {
                     .foreign_keys(true)
                     .busy_timeout(Duration::from_secs(5))
                     .statement_cache_capacity(STATEMENT_CACHE);
-                let writer = limits(settings, 1)
-                    .test_before_acquire(false)
-                    .connect_with(options.clone())
-                    .await?;
-                let readers = limits(settings, settings.max_connections)
-                    .test_before_acquire(false)
-                    .connect_with(options.pragma("query_only", "ON"))
-                    .await?;
+                let writer = sqlite(settings, 1, options.clone()).await?;
+                let reading = options.pragma("query_only", "ON");
+                let readers = sqlite(settings, settings.max_connections, reading).await?;
                 Connections::Sqlite {
                     writer,
                     readers,
@@ -164,6 +161,24 @@ pub(crate) async fn within_time<T>(
         Ok(result) => result,
         Err(_) => Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()).into()),
     }
+}
+
+async fn sqlite(
+    settings: &Settings,
+    connections: u32,
+    options: SqliteConnectOptions,
+) -> Result<SqlitePool, StoreError> {
+    let pool = limits(settings, connections)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // When its disk is full, SQLite rolls back by itself; the driver does not notice and
+        // would begin no other transaction on that connection.
+        .before_acquire(|connection: &mut SqliteConnection, _| {
+            let usable = !connection.is_in_transaction();
+            Box::pin(std::future::ready(Ok(usable)))
+        });
+    Ok(pool.connect_with(options).await?)
 }
 
 fn limits<DB: sqlx::Database>(settings: &Settings, connections: u32) -> PoolOptions<DB> {

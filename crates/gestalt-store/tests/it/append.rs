@@ -1,6 +1,8 @@
 //! The audit trail: chains, queries, checkpoints.
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
+use std::task::Poll;
+
 use gestalt_store::{AuditFilter, AuditRow, Change, CheckpointRow, PageRequest, Store, StoreError};
 
 use crate::contract::{all_pages, contract};
@@ -11,6 +13,7 @@ contract! {
     a_failed_record_leaves_no_change,
     records_that_do_not_continue_the_chain_are_refused,
     a_chain_grows_in_one_line_under_concurrency,
+    an_append_that_is_dropped_half_way_harms_nobody,
     many_records_go_in_one_append,
     hits_are_known_when_records_are_made,
     an_append_without_records_leaves_the_head,
@@ -78,6 +81,37 @@ async fn a_chain_grows_in_one_line_under_concurrency(store: Store) {
     assert!(rows.iter().zip(1..).all(|(row, seq)| row.seq == seq));
     let head = &store.audit_writers().await.unwrap()[0];
     assert_eq!((head.seq, head.hash), (380, hash(380)));
+}
+
+async fn an_append_that_is_dropped_half_way_harms_nobody(store: Store) {
+    let changes = [Change::CreateUser(user(1))];
+    for polls in 0..40 {
+        let mut append =
+            Box::pin(store.append(writer_id(1), &changes, |head| records(&head.head, 100)));
+        let mut left = polls;
+        let done = std::future::poll_fn(|context| {
+            if left == 0 {
+                return Poll::Ready(None);
+            }
+            left -= 1;
+            append.as_mut().poll(context).map(Some)
+        });
+        let done = done.await;
+        drop(append);
+        let again = store.append(writer_id(1), &[], |head| records(&head.head, 1));
+        let head = again.await.unwrap().head;
+        let rows = store.scan_audit(writer_id(1), 1, 10_000).await.unwrap();
+        assert_eq!(rows.len() as u64, head.seq);
+        if let Some(result) = done {
+            result.unwrap();
+            return;
+        }
+        // The drop may have come after the commit, before its answer.
+        if store.find_user(user_id(1)).await.unwrap().is_some() {
+            assert!(head.seq > 100);
+            return;
+        }
+    }
 }
 
 async fn many_records_go_in_one_append(store: Store) {

@@ -31,7 +31,7 @@ impl TestDatabase {
         };
         let mut settings = Settings::new(database);
         settings.max_connections = 4;
-        settings.acquire_timeout = Duration::from_secs(60);
+        settings.acquire_timeout = Duration::from_mins(1);
         Self { settings, dir }
     }
 
