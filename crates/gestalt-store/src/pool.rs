@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous,
 };
@@ -69,9 +69,12 @@ impl Pool {
                 let options = PgConnectOptions::from_str(with_host(url).expose())?
                     .application_name("gestaltd")
                     .statement_cache_capacity(STATEMENT_CACHE);
-                let pool = limits(settings, settings.max_connections)
-                    .connect_with(options)
-                    .await?;
+                // The pool tries again and again and then says only that it took too long; one
+                // attempt says what is wrong.
+                let probe = PgConnection::connect_with(&options);
+                let probe = tokio::time::timeout(settings.acquire_timeout, probe).await;
+                probe.map_err(|_| timed_out())??.close().await?;
+                let pool = limits(settings, settings.max_connections).connect_lazy_with(options);
                 Connections::Postgres(pool)
             }
         };
@@ -159,8 +162,12 @@ pub(crate) async fn within_time<T>(
 ) -> Result<T, StoreError> {
     match tokio::time::timeout(MOST_TIME, work).await {
         Ok(result) => result,
-        Err(_) => Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()).into()),
+        Err(_) => Err(timed_out()),
     }
+}
+
+fn timed_out() -> StoreError {
+    sqlx::Error::Io(io::ErrorKind::TimedOut.into()).into()
 }
 
 async fn sqlite(
