@@ -6,4 +6,4 @@ mod outgoing;
 
 pub(crate) use decode::{Answer, open};
 pub(crate) use incoming::{Limits, read_whole, small};
-pub(crate) use outgoing::OutBody;
+pub(crate) use outgoing::{OutBody, Progress};

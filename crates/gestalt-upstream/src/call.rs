@@ -1,15 +1,17 @@
 //! A call to an upstream, from arguments to reply.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use gestalt_core::name::PluginName;
 use gestalt_core::plugin::Plugin;
 use gestalt_core::{Entropy, Secret};
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde_json::value::RawValue;
 
-use crate::egress::{Resolver, Tls};
+use crate::egress::{Egress, Policy, Resolver, Tls};
 use crate::rest::{self, CompiledOperation, CompiledPlugin};
 use crate::{BoxedBody, Settings, UpstreamError};
 
@@ -136,6 +138,7 @@ pub struct Upstream {
     resolver: Resolver,
     tls: Tls,
     entropy: Entropy,
+    pools: Arc<Mutex<HashMap<PluginName, Egress>>>,
 }
 
 impl Upstream {
@@ -155,16 +158,30 @@ impl Upstream {
             resolver,
             tls: Tls::default(),
             entropy: Entropy::System,
+            pools: Arc::default(),
         })
     }
 
     /// Compiles all of a plugin that can be compiled before a call: path templates, schemas,
-    /// header names, and its connection pool.
+    /// header names, and its connection pool. A plugin that is compiled again keeps its pool
+    /// unless what it may reach has changed.
     ///
     /// # Errors
     /// [`UpstreamError::Config`], with the place in the definition.
     pub fn compile(&self, plugin: &Plugin) -> Result<CompiledPlugin, UpstreamError> {
-        CompiledPlugin::new(plugin, &self.settings, &self.resolver, &self.tls)
+        CompiledPlugin::new(plugin, &self.settings, |policy| self.pool(plugin, policy))
+    }
+
+    /// The pool of a plugin and policy.
+    fn pool(&self, plugin: &Plugin, policy: Policy) -> Egress {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(egress) = pools.get(&plugin.name).filter(|e| *e.policy() == policy) {
+            return egress.clone();
+        }
+        let settings = Arc::clone(&self.settings);
+        let egress = Egress::new(policy, settings, self.resolver.clone(), self.tls.clone());
+        pools.insert(plugin.name.clone(), egress.clone());
+        egress
     }
 
     /// Makes one call.

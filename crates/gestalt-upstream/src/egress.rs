@@ -14,6 +14,6 @@ mod resolve;
 pub use client::Egress;
 pub(crate) use client::{Arrived, Outgoing};
 pub(crate) use connect::Tls;
-pub use policy::{Denied, Reason};
+pub use policy::{Denied, NotPublic, Reason};
 pub(crate) use policy::{Origin, Policy};
 pub use resolve::{FixedAnswers, Resolver};

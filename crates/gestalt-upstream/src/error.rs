@@ -44,7 +44,7 @@ pub enum UpstreamError {
         limit: std::time::Duration,
     },
     /// The egress rules do not permit the address.
-    #[error("{0}")]
+    #[error(transparent)]
     EgressDenied(Denied),
     /// The answer is larger than the limit, or inflates beyond reason.
     #[error("The upstream's answer is larger than {limit} bytes.")]

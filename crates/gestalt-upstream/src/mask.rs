@@ -2,6 +2,7 @@
 
 mod stream;
 
+use std::fmt::Write;
 use std::ops::Range;
 
 use base64::Engine;
@@ -207,7 +208,7 @@ fn json_escape(text: &str, slash: bool, ascii: bool) -> String {
             {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
-                    out.push_str(&format!("\\u{unit:04x}"));
+                    let _ = write!(out, "\\u{unit:04x}");
                 }
             }
             c => out.push(c),

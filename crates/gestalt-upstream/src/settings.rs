@@ -29,7 +29,7 @@ impl Default for Settings {
         Self {
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_mins(1),
             max_request_bytes: 100 << 20,
             max_response_bytes: 2 << 30,
             max_buffered_bytes: 16 << 20,

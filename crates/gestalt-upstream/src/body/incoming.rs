@@ -97,7 +97,10 @@ impl Body for Guarded {
                     Ok(data) => Poll::Ready(Some(self.take(data))),
                     Err(_trailers) => continue,
                 },
-                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+                Poll::Ready(Some(Err(error))) => {
+                    let broken = UpstreamError::from_stream(error.into());
+                    Poll::Ready(Some(Err(broken.into())))
+                }
                 Poll::Ready(None) => Poll::Ready(None),
                 Poll::Pending => self.poll_idle(cx).map(|error| Some(Err(error))),
             };

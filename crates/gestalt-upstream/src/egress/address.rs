@@ -22,11 +22,16 @@ fn v4(address: Ipv4Addr) -> Option<&'static str> {
         (100, 64..=127, _) => "shared by a carrier's customers",
         (127, ..) => "loopback",
         (169, 254, _) => "link-local",
-        (192, 0, 0 | 2) | (192, 88, 99) | (198, 51, 100) | (203, 0, 113) => "reserved",
-        (192, 31, 196) | (192, 52, 193) | (192, 175, 48) => "reserved",
+        (192, 0, 0 | 2)
+        | (192, 31, 196)
+        | (192, 52, 193)
+        | (192, 88, 99)
+        | (192, 175, 48)
+        | (198, 51, 100)
+        | (203, 0, 113)
+        | (240..=255, ..) => "reserved",
         (198, 18 | 19, _) => "for benchmarks",
         (224..=239, ..) => "multicast",
-        (240..=255, ..) => "reserved",
         // The metadata service of one cloud, in otherwise public space.
         (168, 63, 129) => "metadata",
         _ => return None,
@@ -38,14 +43,15 @@ fn v6(address: Ipv6Addr) -> Option<&'static str> {
     Some(match s {
         [0, 0, 0, 0, 0, 0, 0, 0] => "unspecified",
         [0, 0, 0, 0, 0, 0, 0, 1] => "loopback",
-        [0, 0, 0, 0, 0, 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => "an IPv4 address in disguise",
-        [0, 0, 0, 0, 0, 0, ..] => "an IPv4 address in disguise",
+        // Compatible, mapped and translated.
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => {
+            "an IPv4 address in disguise"
+        }
         [0x64, 0xff9b, ..] => "behind address translation",
         [0x2002, ..] | [0x2001, 0, ..] => "behind a tunnel",
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => "reserved",
-        [0xfc00..=0xfdff, ..] => "private",
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => "reserved",
+        [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => "private",
         [0xfe80..=0xfebf, ..] => "link-local",
-        [0xfec0..=0xfeff, ..] => "private",
         [0xff00..=0xffff, ..] => "multicast",
         // An interface id that embeds an IPv4 address (ISATAP, RFC 5214).
         [_, _, _, _, 0 | 0x200, 0x5efe, ..] => "behind a tunnel",

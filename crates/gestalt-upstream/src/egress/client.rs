@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
@@ -18,7 +18,7 @@ use super::connect::{Connector, Tls, TooSlow};
 use super::policy::{Denied, Origin, Policy, Reason, parts, shown};
 use super::redirect::{Hop, next_hop};
 use super::resolve::Resolver;
-use crate::body::OutBody;
+use crate::body::{OutBody, Progress};
 use crate::call::Injection;
 use crate::error::find_cause;
 use crate::{Settings, UpstreamError};
@@ -101,6 +101,15 @@ impl Egress {
         self.policy.check(&uri)
     }
 
+    /// Says whether two plugins use the same connections.
+    pub fn shares_connections(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.policy, &other.policy)
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Sends a request and follows redirects; waits at most `limit` for the final head, not
     /// counting the time in which a streaming body makes progress.
     pub(crate) async fn send(
@@ -109,17 +118,17 @@ impl Egress {
         limit: Duration,
     ) -> Result<Arrived, UpstreamError> {
         let progress = out.body.progress();
-        let host = authority(&out.target);
+        let target = out.target.clone();
         let mut work = pin!(self.follow(out));
         let mut before = 0;
         loop {
             if let Ok(done) = timeout(limit, work.as_mut()).await {
                 return done;
             }
-            let now = progress.as_ref().map_or(0, |progress| progress.count());
+            let now = progress.as_ref().map_or(0, Progress::count);
             if now == before {
                 return Err(UpstreamError::Timeout {
-                    host,
+                    host: authority(&target),
                     waited_for: "to answer",
                     limit,
                 });
@@ -129,7 +138,7 @@ impl Egress {
     }
 
     async fn follow(&self, mut out: Outgoing<'_>) -> Result<Arrived, UpstreamError> {
-        let home = home_of(&out.target);
+        let mut home = None;
         let mut at_home = true;
         let mut hops = 0;
         loop {
@@ -150,7 +159,8 @@ impl Egress {
                     "The upstream redirects more often than is followed.",
                 ));
             }
-            at_home = at_home && Origin::of_url(&url) == home;
+            let home = home.get_or_insert_with(|| home_of(&out.target));
+            at_home = at_home && Origin::of_url(&url) == *home;
             out.target = super::redirect::target(url, out.injection, at_home)?;
             out.body = match replay {
                 Some(body) if method == out.method => body,
@@ -200,7 +210,11 @@ impl Egress {
                 limit: self.settings.connect_timeout,
             };
         }
-        if find_cause::<hyper::Error>(&error).is_some_and(hyper::Error::is_parse) {
+        let cause = find_cause::<hyper::Error>(&error);
+        if cause.is_some_and(hyper::Error::is_user) {
+            return UpstreamError::invalid("body", "The request body broke off.");
+        }
+        if cause.is_some_and(hyper::Error::is_parse) {
             return UpstreamError::InvalidAnswer {
                 message: format!("{host} answered with something that is not HTTP."),
                 source: Some(error.into()),
@@ -242,12 +256,12 @@ fn describes_body(name: &HeaderName) -> bool {
 fn headers(out: &Outgoing<'_>, at_home: bool) -> Result<HeaderMap, UpstreamError> {
     let mut headers = out.fixed.clone();
     for (name, value) in &out.given {
-        headers.append(name.clone(), value.clone());
+        // What the caller gave, cookies among it, is for the home as well.
+        if at_home || describes_body(name) {
+            headers.insert(name.clone(), value.clone());
+        }
     }
     if !at_home {
-        for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
-            headers.remove(name);
-        }
         for (name, _) in &out.injection.headers {
             headers.remove(name);
         }

@@ -24,12 +24,7 @@ pub enum Reason {
     /// The host is neither the base URL's nor an allowed one.
     Host,
     /// The host is or has an address that is not public, nor in an allowed range.
-    Address {
-        /// The address; for the log only, since it may tell of an internal network.
-        address: IpAddr,
-        /// What it is: `loopback`, `private`, …
-        class: &'static str,
-    },
+    Address(NotPublic),
     /// A redirect from https to http.
     Downgrade,
     /// Neither http nor https.
@@ -40,15 +35,25 @@ pub enum Reason {
     Credential,
 }
 
+/// An address that is not public. For the log only: it may tell of an internal network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{address} is {class}")]
+pub struct NotPublic {
+    /// The address.
+    pub address: IpAddr,
+    /// What it is: `loopback`, `private`, …
+    pub class: &'static str,
+}
+
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let target = &self.target;
-        match self.reason {
+        match &self.reason {
             Reason::Host => write!(
                 f,
                 "{target} is neither the plugin's own host nor one of its allowedHosts."
             ),
-            Reason::Address { class, .. } => write!(
+            Reason::Address(NotPublic { class, .. }) => write!(
                 f,
                 "{target} has an address that is {class}; only the config's allowedCidrs can permit it."
             ),
@@ -62,7 +67,14 @@ impl fmt::Display for Denied {
     }
 }
 
-impl std::error::Error for Denied {}
+impl std::error::Error for Denied {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.reason {
+            Reason::Address(address) => Some(address),
+            _ => None,
+        }
+    }
+}
 
 /// Scheme, host and port: what a credential is for.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -179,7 +191,7 @@ impl Policy {
         }
         Err(Denied {
             target: shown(host, port),
-            reason: Reason::Address { address, class },
+            reason: Reason::Address(NotPublic { address, class }),
         })
     }
 }

@@ -100,3 +100,38 @@ where
         self.held.bytes.is_empty() && (self.ended || self.inner.is_end_stream())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gestalt_core::Secret;
+    use proptest::prelude::*;
+
+    use crate::call::Injection;
+
+    proptest! {
+        #[test]
+        fn s39_pieces_are_masked_as_the_whole_is(
+            text in "[ab\"]{0,60}",
+            secret in "[ab\"]{8,10}",
+            cuts in proptest::collection::vec(1usize..12, 0..40),
+        ) {
+            let masker = Masker::new(&Injection {
+                mask: vec![Secret::new(secret.clone())],
+                ..Injection::default()
+            });
+            let text = Bytes::from(format!("{text}{secret}{text}"));
+            let expect = masker.mask(text.clone());
+            let (mut held, mut out, mut rest) = (Held::default(), Vec::new(), text);
+            for cut in cuts {
+                let piece = rest.split_to(cut.min(rest.len()));
+                out.extend_from_slice(&held.push(piece, &masker, false));
+                // An escaped quote takes two bytes.
+                prop_assert!(held.bytes.len() < secret.len() * 3);
+            }
+            out.extend_from_slice(&held.push(rest, &masker, false));
+            out.extend_from_slice(&held.push(Bytes::new(), &masker, true));
+            prop_assert_eq!(out, expect);
+        }
+    }
+}

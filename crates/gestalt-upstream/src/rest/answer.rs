@@ -60,8 +60,9 @@ impl Answering<'_> {
             stopped: None,
         };
         let ok = head.status.is_success();
+        let json = is_json(&head.headers);
         if let Some(paging) = &self.paging {
-            if !ok {
+            if !ok || !(json || self.by_link()) {
                 reply.stopped = Some(Stopped::NotAPage);
             } else if self.by_link() {
                 let next = by_link(self.operation, &head.headers, &target, self.injection);
@@ -71,7 +72,7 @@ impl Answering<'_> {
         if self.has_no_body(&head) {
             return Ok(reply);
         }
-        let whole = ok && self.must_read(&head);
+        let whole = ok && self.must_read(json);
         let answer = open(&head.headers, body, self.limits(whole))?;
         if whole {
             let bytes = masker.mask(self.read(answer).await?);
@@ -101,12 +102,13 @@ impl Answering<'_> {
     }
 
     /// Says whether the answer must be read before it is passed on.
-    fn must_read(&self, head: &response::Parts) -> bool {
+    ///
+    /// A mapping may be there to keep something back, so what it cannot apply to is not
+    /// passed on either.
+    fn must_read(&self, json: bool) -> bool {
         let mapped = self.operation.definition().response.mapping.is_some();
         let paged = self.paging.is_some() && !self.by_link();
-        let content_type = head.headers.get(CONTENT_TYPE);
-        let content_type = content_type.and_then(|value| value.to_str().ok());
-        (mapped || paged) && content_type.is_none_or(is_json_type)
+        mapped || (paged && json)
     }
 
     fn limits(&self, whole: bool) -> Limits {
@@ -164,6 +166,12 @@ fn passed(headers: &HeaderMap, masker: &Masker) -> HeaderMap {
         }
     }
     out
+}
+
+/// Says whether an answer is JSON, or does not say what it is.
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE);
+    content_type.is_none_or(|value| value.to_str().is_ok_and(is_json_type))
 }
 
 fn is_rate_limit(name: &str) -> bool {

@@ -1,7 +1,6 @@
 //! Plugins and operations, compiled.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use gestalt_core::host::EgressRules;
 use gestalt_core::operation::{Location, MediaKind, Operation, Parameter, Style};
@@ -17,7 +16,7 @@ use super::input::{Input, Inputs};
 use super::schema::Shape;
 use super::surface::{FlatSchema, Offered};
 use super::template::{Template, push_encoded};
-use crate::egress::{Denied, Egress, Origin, Policy, Resolver, Tls};
+use crate::egress::{Denied, Egress, Origin, Policy};
 use crate::{Settings, UpstreamError};
 
 /// Headers that belong to the connection, the body or the credential: no parameter and no
@@ -51,9 +50,8 @@ pub struct CompiledPlugin {
 impl CompiledPlugin {
     pub(crate) fn new(
         plugin: &Plugin,
-        settings: &Arc<Settings>,
-        resolver: &Resolver,
-        tls: &Tls,
+        settings: &Settings,
+        pool: impl FnOnce(Policy) -> Egress,
     ) -> Result<Self, UpstreamError> {
         let (origin, rules) = reach(plugin)?;
         let policy = Policy::new(origin, rules);
@@ -70,9 +68,8 @@ impl CompiledPlugin {
             }
             operations.push(compiled);
         }
-        let egress = Egress::new(policy, Arc::clone(settings), resolver.clone(), tls.clone());
         Ok(Self {
-            egress,
+            egress: pool(policy),
             operations,
             by_name,
         })

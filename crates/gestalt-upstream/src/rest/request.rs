@@ -103,7 +103,7 @@ impl<'a> Preparing<'a> {
         let taken = |name: &str| self.is_taken(name);
         let mut pairs = Pairs::new(out, &taken);
         pairs.push_raw(&operation.query);
-        let resumed = self.paging.and_then(|paging| paging.query());
+        let resumed = self.paging.and_then(Paging::query);
         let whole = self.paging.is_some_and(Paging::replaces_query);
         for (index, target) in operation.targets.iter().enumerate() {
             let ours = whole

@@ -266,7 +266,7 @@ impl Shape {
         };
         validator.validate(value).map_err(|error| Fault {
             path: error.instance_path().to_string(),
-            message: shorten(&error.to_string()),
+            message: shorten(&error.masked().to_string()),
         })
     }
 

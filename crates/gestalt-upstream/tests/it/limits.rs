@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_compression::Level;
 use async_compression::tokio::bufread::{BrotliEncoder, DeflateEncoder, GzipEncoder, ZlibEncoder};
 use bytes::Bytes;
 use gestalt_core::operation::ResponseMapping;
@@ -21,10 +22,26 @@ const SHORT: Duration = Duration::from_millis(50);
 async fn compressed(encoding: &str, bytes: &[u8]) -> Bytes {
     let mut out = Vec::new();
     match encoding {
-        "gzip" => GzipEncoder::new(bytes).read_to_end(&mut out).await,
-        "deflate" => ZlibEncoder::new(bytes).read_to_end(&mut out).await,
-        "raw" => DeflateEncoder::new(bytes).read_to_end(&mut out).await,
-        _ => BrotliEncoder::new(bytes).read_to_end(&mut out).await,
+        "gzip" => {
+            GzipEncoder::with_quality(bytes, Level::Fastest)
+                .read_to_end(&mut out)
+                .await
+        }
+        "deflate" => {
+            ZlibEncoder::with_quality(bytes, Level::Fastest)
+                .read_to_end(&mut out)
+                .await
+        }
+        "raw" => {
+            DeflateEncoder::with_quality(bytes, Level::Fastest)
+                .read_to_end(&mut out)
+                .await
+        }
+        _ => {
+            BrotliEncoder::with_quality(bytes, Level::Fastest)
+                .read_to_end(&mut out)
+                .await
+        }
     }
     .unwrap();
     Bytes::from(out)
@@ -58,7 +75,7 @@ fn is_too_large<T: std::fmt::Debug>(result: &Result<T, UpstreamError>) {
 
 #[tokio::test]
 async fn s48_a_decompression_bomb_is_an_error() {
-    let zeros = vec![0; 32 << 20];
+    let zeros = vec![0; 10 << 20];
     for encoding in ["gzip", "deflate", "raw", "br"] {
         let bomb = compressed(encoding, &zeros).await;
         assert!(bomb.len() < 100_000);

@@ -52,7 +52,7 @@ fn is_address_denied<T: std::fmt::Debug>(result: &Result<T, UpstreamError>, what
     match result {
         Err(UpstreamError::EgressDenied(denied)) => {
             assert!(
-                matches!(denied.reason, Reason::Address { .. }),
+                matches!(denied.reason, Reason::Address(_)),
                 "{what}: {denied:?}"
             );
         }

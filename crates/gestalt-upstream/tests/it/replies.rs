@@ -105,6 +105,56 @@ async fn a_mapping_applies_to_a_good_answer_only() {
 }
 
 #[tokio::test]
+async fn what_a_mapping_cannot_apply_to_is_not_passed() {
+    let server =
+        Server::start(|_| answer(200, &[("content-type", "text/html")], "<all of it>")).await;
+    let mut operation = get("/");
+    operation.response.mapping = Some(ResponseMapping {
+        pointer: "/data".to_owned(),
+        select: Vec::new(),
+    });
+    let result = World::new(&server, operation).plain().await;
+    assert!(
+        matches!(result, Err(UpstreamError::InvalidAnswer { .. })),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn tls_is_spoken_to_https_upstreams() {
+    let server = Server::quiet().await;
+    let base = server.url().replace("http:", "https:");
+    let plugin = plugin(&base, only(server.address), get("/"));
+    let result = World::with(settings(), Resolver::System, &plugin)
+        .plain()
+        .await;
+    assert!(
+        matches!(result, Err(UpstreamError::Unreachable { .. })),
+        "{result:?}"
+    );
+    assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_plugin_compiled_again_keeps_its_connections() {
+    let server = Server::quiet().await;
+    let mut plugin = plugin(&server.url(), only(server.address), get("/"));
+    let upstream = gestalt_upstream::Upstream::new(settings(), Resolver::System).unwrap();
+    let first = upstream.compile(&plugin).unwrap();
+    assert!(
+        first
+            .egress()
+            .shares_connections(upstream.compile(&plugin).unwrap().egress())
+    );
+    plugin.egress.allow_public = true;
+    assert!(
+        !first
+            .egress()
+            .shares_connections(upstream.compile(&plugin).unwrap().egress())
+    );
+}
+
+#[tokio::test]
 async fn fixed_headers_are_sent() {
     let server = Server::quiet().await;
     let mut operation = get("/");

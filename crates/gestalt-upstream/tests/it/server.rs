@@ -1,7 +1,5 @@
 //! Upstreams on loopback that do as a test tells them.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
-
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;

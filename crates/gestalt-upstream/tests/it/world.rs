@@ -1,7 +1,5 @@
 //! Plugins and calls for tests, in a few words each.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
-
 use std::net::SocketAddr;
 use std::time::Duration;
 

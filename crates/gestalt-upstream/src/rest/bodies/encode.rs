@@ -1,6 +1,7 @@
 //! Form, multipart and raw bodies.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -8,7 +9,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use gestalt_core::Entropy;
 use gestalt_core::operation::Style;
 
-use super::plan::Part;
+use super::layout::Part;
 use crate::UpstreamError;
 use crate::rest::json;
 use crate::rest::pairs::Pairs;
@@ -99,7 +100,7 @@ fn part(
     } = member.part;
     let mut head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"");
     if *file {
-        head.push_str(&format!("; filename=\"{name}\""));
+        let _ = write!(head, "; filename=\"{name}\"");
     }
     let string = json::string(value);
     let default = match (&string, file) {
@@ -112,7 +113,7 @@ fn part(
         .as_deref()
         .filter(|t| !t.contains(['*', ',', '\r', '\n']));
     if let Some(content_type) = content_type.or(default) {
-        head.push_str(&format!("\r\nContent-Type: {content_type}"));
+        let _ = write!(head, "\r\nContent-Type: {content_type}");
     }
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(b"\r\n\r\n");
