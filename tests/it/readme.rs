@@ -1,0 +1,115 @@
+//! The README's five commands print what the README says.
+//!
+//! The story is the first `console` block of `README.md`. Lines that start with `$ ` are
+//! commands; what follows, up to the next one, is what they print on both streams. There,
+//! `…` stands for what is another each time (ids, times) and matches any run of characters
+//! in its line; runs of spaces count as one, since such a text also sets a column's width.
+
+use std::path::Path;
+use std::process::Command;
+
+use gestalt_e2e::{Cli, Daemon, program};
+
+/// A command and what it prints.
+struct Step {
+    command: String,
+    prints: Vec<String>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readmes_five_commands_print_what_it_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let story = story(&readme);
+    assert_eq!(story.len(), 5, "the story has five commands");
+    let daemon = Daemon::start_at_first().await;
+    let cli = Cli::new(&daemon);
+    for step in story {
+        let printed = run(&step.command, &cli, daemon.url());
+        let lines: Vec<&str> = printed.lines().collect();
+        let same = lines.len() == step.prints.len()
+            && step.prints.iter().zip(&lines).all(|(p, l)| matches(p, l));
+        let told = step.prints.join("\n");
+        assert!(
+            same,
+            "$ {}\n{printed}\n— the README says —\n{told}",
+            step.command
+        );
+    }
+}
+
+#[test]
+fn an_ellipsis_matches_within_a_line_and_nothing_else_is_lenient() {
+    assert!(!matches("Connected.", "Connected"));
+    assert!(!matches("con_… demo", "con_1 other"));
+    assert!(!matches("a…b", "a b c"));
+    assert!(matches("con_…  demo", "con_17 demo"));
+    assert!(matches("… a … b", "1 a 2 b"));
+    assert!(matches("demo-… has notes", "demo-… has notes"));
+}
+
+/// Reads the first `console` block.
+fn story(readme: &str) -> Vec<Step> {
+    let (_, after) = readme.split_once("```console\n").unwrap();
+    let (block, _) = after.split_once("```").unwrap();
+    let mut steps: Vec<Step> = Vec::new();
+    for line in block.lines() {
+        if let Some(command) = line.strip_prefix("$ ") {
+            steps.push(Step {
+                command: command.to_owned(),
+                prints: Vec::new(),
+            });
+        } else {
+            steps.last_mut().unwrap().prints.push(line.to_owned());
+        }
+    }
+    // A blank line parts a command from the output before it.
+    for step in &mut steps {
+        while step.prints.last().is_some_and(String::is_empty) {
+            step.prints.pop();
+        }
+    }
+    steps
+}
+
+/// Runs a line as a shell does, with both streams in one.
+fn run(line: &str, cli: &Cli, url: &str) -> String {
+    let programs = program::built("gestalt");
+    let programs = programs.parent().unwrap().display().to_string();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let ran = Command::new("sh")
+        .args(["-c", &format!("{{ {line}; }} 2>&1")])
+        .env_clear()
+        .env("PATH", format!("{programs}:{path}"))
+        .env("HOME", cli.home())
+        .env("GESTALT_URL", url)
+        .current_dir(cli.home())
+        .output();
+    let ran = ran.unwrap();
+    let printed = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(ran.status.success(), "$ {line}\n{printed}");
+    printed
+}
+
+fn matches(pattern: &str, line: &str) -> bool {
+    let (pattern, line) = (spaced(pattern), spaced(line));
+    let parts: Vec<&str> = pattern.split('…').collect();
+    let (first, rest) = parts.split_first().unwrap();
+    let Some(mut left) = line.strip_prefix(first) else {
+        return false;
+    };
+    let Some((last, middle)) = rest.split_last() else {
+        return left.is_empty();
+    };
+    for part in middle {
+        match left.split_once(part) {
+            Some((_, after)) => left = after,
+            None => return false,
+        }
+    }
+    left.ends_with(last)
+}
+
+fn spaced(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
