@@ -33,6 +33,7 @@ impl Ran {
     /// # Panics
     ///
     /// When it did not.
+    #[track_caller]
     pub fn ok(self) -> String {
         assert_eq!(self.code, 0, "{}\n{}", self.out, self.err);
         self.out
@@ -43,6 +44,7 @@ impl Ran {
     /// # Panics
     ///
     /// When it did not succeed, or wrote no JSON.
+    #[track_caller]
     pub fn json(self) -> serde_json::Value {
         let out = self.ok();
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}:\n{out}"))

@@ -141,7 +141,11 @@ impl Answer {
     /// # Panics
     ///
     /// When it has another.
-    #[must_use]
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "often only the status matters"
+    )]
+    #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());
         self
@@ -157,6 +161,7 @@ impl Answer {
     /// # Panics
     ///
     /// When it is none.
+    #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}:\n{}", self.text()))

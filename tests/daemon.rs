@@ -58,6 +58,35 @@ impl Daemon {
         }
     }
 
+    /// Starts a daemon that finds no configuration and writes its own, which
+    /// is then moved to a free port: the usual one may be busy.
+    ///
+    /// # Panics
+    ///
+    /// When it writes none, or does not become ready.
+    pub async fn start_at_first() -> Self {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let start = Start::default();
+        let mut first = command(home.path(), &start);
+        first.arg("serve");
+        let mut first = Program::start(first);
+        let file = home.path().join(".gestaltd/config.yaml");
+        // It either serves, or says that the port is busy and ends.
+        first.said_or_ended("listening on ").await;
+        first.kill();
+        let config = fs::read_to_string(&file);
+        let config = config.unwrap_or_else(|error| panic!("{error}:\n{}", first.log()));
+        let port = crate::program::free_port().to_string();
+        fs::write(&file, config.replace("8080", &port)).expect("its own file");
+        let (program, url) = run(home.path(), &start).await;
+        Self {
+            home,
+            start,
+            program,
+            url,
+        }
+    }
+
     /// Ends it as `kill -9` does and starts it again on the same home.
     ///
     /// # Panics
@@ -96,6 +125,9 @@ impl Daemon {
     pub async fn command(&self, arguments: &[&str]) -> crate::cli::Ran {
         let mut command = command(self.home.path(), &self.start);
         command.args(arguments);
+        for file in self.config_files() {
+            command.arg("--config").arg(file);
+        }
         crate::cli::finish(command, None).await
     }
 

@@ -14,6 +14,7 @@
 pub mod cli;
 pub mod client;
 pub mod daemon;
+pub mod echo;
 pub mod peers;
 pub mod postgres;
 pub mod program;
@@ -22,4 +23,5 @@ pub mod seed;
 pub use cli::Cli;
 pub use client::{Answer, Client};
 pub use daemon::Daemon;
+pub use echo::Echo;
 pub use postgres::Postgres;

@@ -1,13 +1,12 @@
 //! A PostgreSQL cluster of a test's own, gone when its handle is.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::program::Program;
+use crate::program::{Program, free_port};
 
 /// A running cluster.
 #[derive(Debug)]
@@ -104,12 +103,6 @@ fn programs() -> PathBuf {
 
 fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let address = listener.and_then(|listener| listener.local_addr());
-    address.expect("a free port").port()
 }
 
 fn succeed(command: &mut Command) {

@@ -1,6 +1,7 @@
 //! A program under test: started, listened to, ended.
 
 use std::io::{BufRead as _, BufReader, Read};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -33,6 +34,17 @@ pub(crate) fn target() -> PathBuf {
     profile
         .expect("a test lies in target/PROFILE/deps")
         .to_path_buf()
+}
+
+/// A loopback port that nobody has at the moment.
+///
+/// # Panics
+///
+/// When there is none.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let address = listener.and_then(|listener| listener.local_addr());
+    address.expect("a free port").port()
 }
 
 /// A running program whose output is kept; dropping it kills it.
@@ -75,19 +87,25 @@ impl Program {
     ///
     /// When the program ends first, or takes longer than [`PATIENCE`].
     pub async fn said(&mut self, marker: &str) -> String {
+        let found = self.said_or_ended(marker).await;
+        found.unwrap_or_else(|| panic!("{} never said `{marker}`:\n{}", self.name, self.log()))
+    }
+
+    /// Waits as [`Self::said`] does, or until the program has ended.
+    ///
+    /// # Panics
+    ///
+    /// When it takes longer than [`PATIENCE`].
+    pub async fn said_or_ended(&mut self, marker: &str) -> Option<String> {
         let mut found = None;
         let search = self.lines.wait_for(|lines| {
             let after = lines.iter().find_map(|line| line.split_once(marker));
             found = after.map(|(_, after)| first_word(after));
             found.is_some()
         });
-        let waited = tokio::time::timeout(PATIENCE, search).await;
-        let ended = !matches!(waited, Ok(Ok(_)));
-        drop(waited);
-        match found {
-            Some(found) if !ended => found,
-            _ => panic!("{} never said `{marker}`:\n{}", self.name, self.log()),
-        }
+        let waited = tokio::time::timeout(PATIENCE, search).await.is_ok();
+        assert!(waited, "{} says nothing:\n{}", self.name, self.log());
+        found
     }
 
     /// All it has written so far.

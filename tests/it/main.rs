@@ -1,3 +1,15 @@
 //! End to end, one module a subject.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may fail, and may be asked for more by its environment"
+)]
 
+mod actions;
+mod crash;
+mod isolation;
 mod peers;
+mod readme;
+mod secrets;
+mod story;
+mod walk;
