@@ -106,7 +106,10 @@ impl fmt::Display for Failure {
 
 impl From<crate::config::ConfigError> for Failure {
     fn from(error: crate::config::ConfigError) -> Self {
-        Self::new(format!("the config does not hold\n\n{error}")).code(2)
+        // A person at a terminal gets colours; a log or a pipe does not.
+        let color = std::io::IsTerminal::is_terminal(&std::io::stderr())
+            && crate::config::Environment::Process.get("NO_COLOR").is_none();
+        Self::new(format!("the config does not hold\n\n{}", error.render(color))).code(2)
     }
 }
 

@@ -111,7 +111,7 @@ fn exposure(config: &Config, findings: &mut Findings) {
         findings.found(Level::Warning, "SQLite serves one process; replicas need PostgreSQL", "Fit for one daemon. Set `providers.indexeddb` to PostgreSQL before adding another.");
     }
     if config.audit.checkpoint_file.is_none() {
-        findings.found(Level::Warning, "audit checkpoints are kept in the database only", "Set `audit.checkpointFile` to a place outside it, so that a rewritten trail is found.");
+        findings.found(Level::Warning, "audit checkpoints are kept in the database only", "Set `audit.checkpoint.file` to a place outside it, so that a rewritten trail is found.");
     }
 }
 
