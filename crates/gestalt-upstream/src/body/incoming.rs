@@ -21,8 +21,8 @@ const SMALL_BYTES: u64 = 64 * 1024;
 pub(crate) struct Limits {
     /// Largest body, in bytes.
     pub(crate) bytes: u64,
-    /// Longest wait for the next piece.
-    pub(crate) idle: Duration,
+    /// Longest wait for the next piece; `None` where the reader limits the whole.
+    pub(crate) idle: Option<Duration>,
 }
 
 /// An answer's body within its limits. Trailers are dropped.
@@ -50,6 +50,11 @@ impl Guarded {
         self.seen
     }
 
+    /// Leaves the waiting to the reader.
+    pub(crate) fn wait_without_limit(&mut self) {
+        self.limits.idle = None;
+    }
+
     fn take(&mut self, data: Bytes) -> Result<Frame<Bytes>, BoxError> {
         self.waiting = false;
         self.seen += data.len() as u64;
@@ -61,7 +66,9 @@ impl Guarded {
     }
 
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
-        let limit = self.limits.idle;
+        let Some(limit) = self.limits.idle else {
+            return Poll::Pending;
+        };
         let timer = match &mut self.timer {
             Some(timer) => {
                 if !self.waiting {

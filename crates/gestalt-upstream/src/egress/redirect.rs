@@ -91,3 +91,43 @@ pub(crate) fn target(
         .parse()
         .map_err(|_| UpstreamError::answer("The upstream redirects to something that is no URL."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hop(from: &str, to: &str) -> Result<Option<Hop>, UpstreamError> {
+        let response = Response::builder()
+            .status(302)
+            .header(LOCATION, to)
+            .body(())
+            .unwrap();
+        next_hop(&Method::GET, &from.parse().unwrap(), &response, true)
+    }
+
+    #[test]
+    fn s38_a_redirect_from_https_to_http_is_refused() {
+        for to in ["http://api.example.com/x", "HTTP://api.example.com:443/"] {
+            let denied = hop("https://api.example.com/", to);
+            assert!(matches!(
+                denied,
+                Err(UpstreamError::EgressDenied(Denied {
+                    reason: Reason::Downgrade,
+                    ..
+                }))
+            ));
+        }
+        assert!(hop("http://api.example.com/", "https://api.example.com/").is_ok());
+        assert!(hop("https://api.example.com/a", "//api.example.com/b").is_ok());
+    }
+
+    #[test]
+    fn what_is_no_url_is_an_invalid_answer() {
+        for to in ["http://", "http://[::1", "https://a b/"] {
+            assert!(matches!(
+                hop("https://api.example.com/", to),
+                Err(UpstreamError::InvalidAnswer { .. })
+            ));
+        }
+    }
+}

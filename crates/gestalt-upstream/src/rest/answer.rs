@@ -120,11 +120,14 @@ impl Answering<'_> {
             } else {
                 bytes
             },
-            idle: self.settings.idle_timeout,
+            idle: (!whole).then_some(self.settings.idle_timeout),
         }
     }
 
-    async fn read(&self, answer: Answer) -> Result<Bytes, UpstreamError> {
+    async fn read(&self, mut answer: Answer) -> Result<Bytes, UpstreamError> {
+        if let Answer::Plain(body) = &mut answer {
+            body.wait_without_limit();
+        }
         // The body's own limit is lower or the same.
         let read = timeout(self.limit, read_whole(answer, u64::MAX)).await;
         read.unwrap_or_else(|_| {
