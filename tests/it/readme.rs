@@ -1,4 +1,5 @@
-//! The README's five commands print what the README says.
+//! The README's five commands print what the README says, and every config that it or
+//! `docs/configuration.md` shows is one.
 //!
 //! The story is the first `console` block of `README.md`. Lines that start with `$ ` are
 //! commands; what follows, up to the next one, is what they print on both streams. There,
@@ -18,8 +19,7 @@ struct Step {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_readmes_five_commands_print_what_it_says() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let story = story(&readme);
     assert_eq!(story.len(), 5, "the story has five commands");
     let daemon = Daemon::start_at_first().await;
@@ -39,6 +39,43 @@ async fn the_readmes_five_commands_print_what_it_says() {
 }
 
 #[test]
+fn the_configs_of_the_documents_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut configs = Vec::new();
+    for document in ["docs/configuration.md", "README.md"] {
+        let text = std::fs::read_to_string(root().join(document)).unwrap();
+        for block in text.split("```yaml\n").skip(1) {
+            let (block, _) = block.split_once("```").unwrap();
+            // A manifest says in its first line where it lies.
+            let named = block.strip_prefix("# ").and_then(|b| b.split_once('\n'));
+            if let Some((name, manifest)) = named {
+                let path = folder.path().join(name);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, manifest).unwrap();
+            } else {
+                let path = folder.path().join(format!("{}.yaml", configs.len()));
+                std::fs::write(&path, block).unwrap();
+                configs.push(path);
+            }
+        }
+    }
+    assert!(configs.len() > 2);
+    for config in configs {
+        let ran = Command::new(program::built("gestaltd"))
+            .arg("validate")
+            .arg("--config")
+            .arg(&config)
+            .env("DATABASE_URL", "postgres://gestalt@localhost/gestalt")
+            .env("GESTALT_ENCRYPTION_KEY", "0".repeat(64))
+            .output();
+        let ran = ran.unwrap();
+        let text = std::fs::read_to_string(config).unwrap();
+        let why = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "{text}\n{why}");
+    }
+}
+
+#[test]
 fn an_ellipsis_matches_within_a_line_and_nothing_else_is_lenient() {
     assert!(!matches("Connected.", "Connected"));
     assert!(!matches("con_… demo", "con_1 other"));
@@ -46,6 +83,10 @@ fn an_ellipsis_matches_within_a_line_and_nothing_else_is_lenient() {
     assert!(matches("con_…  demo", "con_17 demo"));
     assert!(matches("… a … b", "1 a 2 b"));
     assert!(matches("demo-… has notes", "demo-… has notes"));
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
 /// Reads the first `console` block.
