@@ -77,6 +77,11 @@ impl Loaded {
         &self.config
     }
 
+    /// Why [`Loaded::servable`] will not agree, if it will not.
+    pub fn refusal(&self) -> Option<&ConfigError> {
+        self.refusal.as_ref()
+    }
+
     /// The config, if all of it can be honoured.
     ///
     /// # Errors

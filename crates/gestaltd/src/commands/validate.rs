@@ -9,11 +9,9 @@ pub(super) fn run(files: &ConfigFiles) -> Result<(), Failure> {
     let loaded = config::load(&paths, &Environment::Process, Builtins::default())?;
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     println!("{}: the config holds, {} plugins.", names.join(", "), loaded.config().plugins.len());
-    if !loaded.unsupported().is_empty() {
-        println!("This build cannot serve it, because of:");
-    }
-    for unsupported in loaded.unsupported() {
-        println!("  {}: {}", unsupported.location, unsupported.feature);
+    if let Some(refusal) = loaded.refusal() {
+        println!("`gestaltd serve` refuses it all the same:");
+        refusal.lines().for_each(|line| println!("  {line}"));
     }
     Ok(())
 }

@@ -89,13 +89,13 @@ fn check_rule(rule: &Located<RuleEntry>, known: &Known<'_>, checker: &mut Checke
         .iter()
         .for_each(|pattern| check_plugin(pattern, known, checker));
     let operations = entry.operations.as_deref().unwrap_or_default();
-    operations
-        .iter()
-        .for_each(|pattern| check_operation(pattern, entry, known, checker));
+    for pattern in operations {
+        check_operation(pattern, entry, known, checker);
+    }
     let connections = entry.connections.as_deref().unwrap_or_default();
-    connections
-        .iter()
-        .for_each(|pattern| check_connection(pattern, entry, known, checker));
+    for pattern in connections {
+        check_connection(pattern, entry, known, checker);
+    }
     let texts = |list: &[Located<String>]| -> Vec<String> {
         if list.is_empty() {
             vec!["*".to_owned()]

@@ -1,7 +1,7 @@
 //! From tree to types: a serde deserializer whose errors know where they stand.
 
-use std::fmt;
-use std::marker::PhantomData;
+mod fault;
+mod located;
 
 use serde::Deserialize;
 use serde::de::value::{SeqDeserializer, StrDeserializer};
@@ -10,9 +10,11 @@ use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 use super::report::Problem;
 use super::source::At;
 use super::tree::{Entry, Node, Origin, Scalar, Value};
+use fault::Fault;
+use located::LOCATED;
 
-/// The name by which [`Located`] asks the deserializer for a place.
-const LOCATED: &str = "$gestalt::Located";
+pub(super) use fault::suggest;
+pub(super) use located::{Entries, Located};
 
 /// Reads a tree as a type.
 pub(super) fn decode<'de, T: Deserialize<'de>>(node: &'de Node) -> Result<T, Problem> {
@@ -21,185 +23,6 @@ pub(super) fn decode<'de, T: Deserialize<'de>>(node: &'de Node) -> Result<T, Pro
         label: node.at,
     })
     .map_err(|Fault(problem)| problem.placed(node.at))
-}
-
-/// A value and its place.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Located<T> {
-    pub(super) value: T,
-    pub(super) at: At,
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Parts<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
-            type Value = Located<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value of the config")
-            }
-
-            fn visit_seq<A: de::SeqAccess<'de>>(
-                self,
-                mut parts: A,
-            ) -> Result<Located<T>, A::Error> {
-                let missing = || de::Error::custom("a value without its place");
-                let at = parts.next_element::<[u32; 3]>()?.ok_or_else(missing)?;
-                let value = parts.next_element()?.ok_or_else(missing)?;
-                Ok(Located {
-                    value,
-                    at: At::from_parts(at),
-                })
-            }
-        }
-        deserializer.deserialize_newtype_struct(LOCATED, Parts(PhantomData))
-    }
-}
-
-impl<T: schemars::JsonSchema> schemars::JsonSchema for Located<T> {
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> std::borrow::Cow<'static, str> {
-        T::schema_id()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        T::json_schema(generator)
-    }
-}
-
-/// A map by name, in the order of writing.
-#[derive(Clone, Debug)]
-pub(super) struct Entries<T>(pub(super) Vec<(Located<String>, T)>);
-
-impl<T> Default for Entries<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Map<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Map<T> {
-            type Value = Entries<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map by name")
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Entries<T>, E> {
-                Ok(Entries(Vec::new()))
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Entries<T>, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-        deserializer.deserialize_map(Map(PhantomData))
-    }
-}
-
-impl<T: schemars::JsonSchema> schemars::JsonSchema for Entries<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("MapOf{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        <std::collections::BTreeMap<String, T>>::json_schema(generator)
-    }
-}
-
-/// What serde carries: a problem, which gets its place on the way up.
-#[derive(Debug)]
-pub(super) struct Fault(Problem);
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl de::Error for Fault {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(Problem::unplaced(message.to_string()))
-    }
-
-    // The value itself may be a secret: it is never part of the message.
-    fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        let found = match found {
-            de::Unexpected::Bool(_) => "true or false",
-            de::Unexpected::Unsigned(_) | de::Unexpected::Signed(_) => "a whole number",
-            de::Unexpected::Float(_) => "a number",
-            de::Unexpected::Str(_) => "a text",
-            de::Unexpected::Unit => "nothing",
-            de::Unexpected::Seq => "a list",
-            de::Unexpected::Map => "a map",
-            _ => "something else",
-        };
-        Self(Problem::unplaced(format!(
-            "expected {expected}, found {found}"
-        )))
-    }
-
-    fn invalid_value(_: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self(Problem::unplaced(format!("expected {expected}")))
-    }
-
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        let problem = Problem::unplaced(format!("unknown key `{field}`")).label("unknown key");
-        Self(problem.help(suggest(field, expected.iter().copied())))
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let problem =
-            Problem::unplaced(format!("`{variant}` is not known here")).label("not known");
-        Self(problem.help(suggest(variant, expected.iter().copied())))
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        let problem = Problem::unplaced(format!("missing `{field}`"));
-        Self(problem.label(format!("`{field}` is missing here")))
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        Self(Problem::unplaced(format!("`{field}` is written twice")).label("again here"))
-    }
-}
-
-/// "did you mean", and what is known.
-pub(super) fn suggest<'a>(given: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    let list: Vec<String> = known
-        .clone()
-        .into_iter()
-        .map(|word| format!("`{word}`"))
-        .collect();
-    let list = if list.is_empty() {
-        "nothing".to_owned()
-    } else {
-        list.join(", ")
-    };
-    match gestalt_core::name::nearest(given, known) {
-        Some(near) => format!("did you mean `{near}`? Known here: {list}"),
-        None => format!("known here: {list}"),
-    }
 }
 
 /// Reads one node.
@@ -281,7 +104,8 @@ fn read_float(text: &str) -> Option<f64> {
 macro_rules! integers {
     ($($method:ident $visit:ident $type:ty;)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-            let number = self.typed("a whole number", read_integer::<$type>)?;
+            let expected = format!("a whole number from {} to {}", <$type>::MIN, <$type>::MAX);
+            let number = self.typed(&expected, read_integer::<$type>)?;
             visitor.$visit(number).map_err(|fault| self.place(fault))
         }
     )*};

@@ -18,9 +18,9 @@ pub(super) fn expand(node: &mut Node, environment: &Environment, problems: &mut 
             .iter_mut()
             .for_each(|item| expand(item, environment, problems)),
         Value::Map(entries) => {
-            entries
-                .iter_mut()
-                .for_each(|entry| expand(&mut entry.value, environment, problems));
+            for entry in entries {
+                expand(&mut entry.value, environment, problems);
+            }
         }
         Value::Scalar(scalar) => match expand_text(scalar.text.expose(), node.at, environment) {
             Ok(None) => {}

@@ -100,10 +100,14 @@ mod tests {
         let builtins = Builtins {
             demo: Some(([127, 0, 0, 1], 4321).into()),
         };
-        let config = load(&[path.clone()], &Environment::fixed([]), builtins)
-            .unwrap()
-            .servable()
-            .unwrap();
+        let config = load(
+            std::slice::from_ref(&path),
+            &Environment::fixed([]),
+            builtins,
+        )
+        .unwrap()
+        .servable()
+        .unwrap();
         assert_eq!(config.login, LoginConfig::None { insecure: false });
         assert_eq!(config.server.encryption_key.len(), 64);
         let demo = &config.plugins[0];

@@ -151,15 +151,12 @@ fn move_auth(root: &mut Node) -> Result<(), Problem> {
     let providers = root
         .entries_mut()
         .and_then(|all| all.iter_mut().find(|e| e.key == "providers"));
-    match providers.and_then(|entry| entry.value.entries_mut()) {
-        Some(kinds) => kinds.push(section),
-        None => {
-            let providers = one("providers", map(vec![section]));
-            if let Some(entries) = root.entries_mut() {
-                entries.retain(|entry| entry.key != "providers");
-                entries.push(providers);
-            }
-        }
+    if let Some(kinds) = providers.and_then(|entry| entry.value.entries_mut()) {
+        kinds.push(section);
+    } else if let Some(entries) = root.entries_mut() {
+        let providers = one("providers", map(vec![section]));
+        entries.retain(|entry| entry.key != "providers");
+        entries.push(providers);
     }
     Ok(())
 }

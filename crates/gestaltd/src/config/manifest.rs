@@ -1,7 +1,7 @@
 //! Manifests: what a plugin's author ships. Nothing in one is expanded or resolved, so that a
 //! manifest never reads the operator's environment or secrets, and nothing in one widens egress.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -65,13 +65,13 @@ pub(super) fn load(path: &str, at: At, kind: &str, checker: &mut Checker<'_>) ->
         )
     });
     let text = checker.take(text)?;
-    read(file, text, kind, checker)
+    read(&file, text, kind, checker)
 }
 
 /// The demo's own manifest.
 pub(super) fn demo(checker: &mut Checker<'_>) -> Option<Manifest> {
     read(
-        PathBuf::from("built-in/demo/manifest.yaml"),
+        Path::new("built-in/demo/manifest.yaml"),
         DEMO.to_owned(),
         "plugin",
         checker,
@@ -83,8 +83,8 @@ pub(super) fn check_kind(path: &str, at: At, kind: &str, checker: &mut Checker<'
     load(path, at, kind, checker);
 }
 
-fn read(path: PathBuf, text: String, kind: &str, checker: &mut Checker<'_>) -> Option<Manifest> {
-    let file = checker.sources.add(&path, text);
+fn read(path: &Path, text: String, kind: &str, checker: &mut Checker<'_>) -> Option<Manifest> {
+    let file = checker.sources.add(path, text);
     let tree = parse(checker.sources, file);
     let tree = checker.take(tree)?;
     let manifest: Manifest = checker.take(decode(&tree))?;

@@ -1,9 +1,9 @@
 //! Operations of a `rest` surface, as a manifest or the config writes them.
 
-use gestalt_core::operation::{
-    Body, FieldEncoding, Location, Media, MediaKind, Operation, Pagination, PaginationStyle,
-    Parameter, Response, ResponseMapping, Style,
-};
+mod body;
+mod pagination;
+
+use gestalt_core::operation::{Location, Operation, Parameter, Response, ResponseMapping};
 use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,6 +14,9 @@ use super::decode::{Entries, Located};
 use super::parameters::ParameterEntry;
 use super::report::Problem;
 use super::scalars::{Period, Size};
+use body::BodyEntry;
+
+pub(super) use pagination::PaginationEntry;
 
 /// One operation.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -61,47 +64,6 @@ pub(super) struct OperationEntry {
     timeout: Option<Period>,
 }
 
-/// The request body: one content type, or several under `content`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct BodyEntry {
-    /// The call is refused without it. `true` unless set where the schema requires a member.
-    required: Option<bool>,
-    /// What it means.
-    description: Option<String>,
-    /// `application/json` unless set.
-    content_type: Option<Located<String>>,
-    /// JSON Schema of the value.
-    schema: Option<Value>,
-    /// How fields of forms and multipart bodies are written.
-    encoding: Entries<EncodingEntry>,
-    /// Several content types, the first of which is used when the caller names none.
-    content: Vec<ContentEntry>,
-}
-
-/// One of several content types.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ContentEntry {
-    /// The content type that is sent.
-    content_type: Located<String>,
-    /// JSON Schema of the value.
-    schema: Option<Value>,
-    /// How fields of forms and multipart bodies are written.
-    #[serde(default)]
-    encoding: Entries<EncodingEntry>,
-}
-
-/// How one field of a form or multipart body is written.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct EncodingEntry {
-    /// Its content type, for multipart.
-    content_type: Option<String>,
-    /// Whether arrays and objects become several pairs. `true` unless set.
-    explode: Option<bool>,
-}
-
 /// What is known of the answer, and what of it is passed on.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -114,41 +76,6 @@ pub(super) struct ResponseEntry {
     select: Vec<String>,
     /// Largest body passed on.
     max_bytes: Option<Size>,
-}
-
-/// How the next page is asked for.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct PaginationEntry {
-    /// Which way.
-    style: Located<PaginationWord>,
-    /// `cursor`: the query parameter.
-    cursor_param: Option<Located<String>>,
-    /// `cursor`: JSON pointer to the next cursor.
-    cursor_path: Option<Located<String>>,
-    /// `page`: the query parameter; `page` unless set.
-    page_param: Option<Located<String>>,
-    /// `page`: the first page's number; 1 unless set.
-    start_page: Option<Located<u64>>,
-    /// `offset`: the query parameter; `offset` unless set.
-    offset_param: Option<Located<String>>,
-    /// JSON pointer to the array of results.
-    results_path: Option<Located<String>>,
-    /// The query parameter that sets the page size.
-    size_param: Option<Located<String>>,
-    /// The page size asked for when the caller names none.
-    page_size: Option<Located<u64>>,
-    /// After how many pages in a row a continuation is refused.
-    max_pages: Option<u32>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-enum PaginationWord {
-    Cursor,
-    Page,
-    Offset,
-    Link,
 }
 
 impl OperationEntry {
@@ -298,96 +225,6 @@ fn template_names(path: &str) -> Option<Vec<&str>> {
     Some(names)
 }
 
-impl BodyEntry {
-    fn check(&self, at: &Located<BodyEntry>, checker: &mut Checker<'_>) -> Option<Body> {
-        let single =
-            self.content_type.is_some() || self.schema.is_some() || !self.encoding.0.is_empty();
-        if single && !self.content.is_empty() {
-            checker.problem(Problem::new(
-                "a body has one `contentType`, or several under `content`",
-                at.at,
-            ));
-            return None;
-        }
-        let media: Vec<Media> = if self.content.is_empty() {
-            let json = Located {
-                value: "application/json".to_owned(),
-                at: at.at,
-            };
-            let content_type = self.content_type.as_ref().unwrap_or(&json);
-            vec![media(
-                content_type,
-                self.schema.as_ref(),
-                &self.encoding,
-                checker,
-            )?]
-        } else {
-            let each = |entry: &ContentEntry| {
-                media(
-                    &entry.content_type,
-                    entry.schema.as_ref(),
-                    &entry.encoding,
-                    checker,
-                )
-            };
-            self.content.iter().map(each).collect::<Option<_>>()?
-        };
-        let requires = |media: &Media| {
-            let list = media
-                .schema
-                .as_ref()
-                .and_then(|schema| schema.get("required"))
-                .and_then(Value::as_array);
-            list.is_some_and(|names| !names.is_empty())
-        };
-        Some(Body {
-            required: self.required.unwrap_or_else(|| media.iter().all(requires)),
-            description: self.description.clone(),
-            media,
-        })
-    }
-}
-
-fn media(
-    content_type: &Located<String>,
-    schema: Option<&Value>,
-    encoding: &Entries<EncodingEntry>,
-    checker: &mut Checker<'_>,
-) -> Option<Media> {
-    let text = content_type.value.as_str();
-    let essence = text
-        .split(';')
-        .next()
-        .unwrap_or(text)
-        .trim()
-        .to_ascii_lowercase();
-    if !essence.contains('/') || http::HeaderValue::try_from(text).is_err() {
-        checker.problem(Problem::new(
-            "expected a media type such as `application/json`",
-            content_type.at,
-        ));
-        return None;
-    }
-    let kind = match essence.as_str() {
-        "application/x-www-form-urlencoded" => MediaKind::Form,
-        "multipart/form-data" => MediaKind::Multipart,
-        json if json == "application/json" || json.ends_with("+json") => MediaKind::Json,
-        _ => MediaKind::Raw,
-    };
-    let encoding = encoding.0.iter().map(|(name, entry)| FieldEncoding {
-        name: name.value.clone(),
-        content_type: entry.content_type.clone(),
-        style: Style::Form,
-        explode: entry.explode.unwrap_or(true),
-    });
-    Some(Media {
-        content_type: text.to_owned(),
-        kind,
-        schema: schema.cloned(),
-        encoding: encoding.collect(),
-    })
-}
-
 impl ResponseEntry {
     pub(super) fn check(&self, checker: &mut Checker<'_>) -> Response {
         if let Some(path) = &self.path {
@@ -405,91 +242,6 @@ impl ResponseEntry {
                 select: self.select.clone(),
             }),
             max_bytes: self.max_bytes.map(|size| size.0),
-        }
-    }
-}
-
-impl PaginationEntry {
-    pub(super) fn check(
-        &self,
-        at: &Located<PaginationEntry>,
-        checker: &mut Checker<'_>,
-    ) -> Option<Pagination> {
-        for pointer in [&self.cursor_path, &self.results_path]
-            .into_iter()
-            .flatten()
-        {
-            checker.pointer(pointer);
-        }
-        self.check_style(checker);
-        let or = |given: &Option<Located<String>>, default: &str| {
-            given
-                .as_ref()
-                .map_or_else(|| default.to_owned(), |text| text.value.clone())
-        };
-        let style = match self.style.value {
-            PaginationWord::Cursor => {
-                let (Some(param), Some(path)) = (&self.cursor_param, &self.cursor_path) else {
-                    checker.problem(Problem::new(
-                        "`style: cursor` needs `cursorParam` and `cursorPath`",
-                        at.at,
-                    ));
-                    return None;
-                };
-                PaginationStyle::Cursor {
-                    param: param.value.clone(),
-                    path: path.value.clone(),
-                }
-            }
-            PaginationWord::Page => PaginationStyle::Page {
-                param: or(&self.page_param, "page"),
-                start: self.start_page.map_or(1, |start| start.value),
-            },
-            PaginationWord::Offset => PaginationStyle::Offset {
-                param: or(&self.offset_param, "offset"),
-            },
-            PaginationWord::Link => PaginationStyle::Link,
-        };
-        let page_size = match (&self.size_param, self.page_size) {
-            (Some(param), Some(size)) => Some((param.value.clone(), size.value)),
-            (None, None) => None,
-            (param, size) => {
-                let place = param
-                    .as_ref()
-                    .map(|param| param.at)
-                    .or(size.map(|size| size.at));
-                checker.problem(Problem::new(
-                    "`sizeParam` and `pageSize` belong together",
-                    place.unwrap_or(at.at),
-                ));
-                return None;
-            }
-        };
-        Some(Pagination {
-            style,
-            results_path: self.results_path.as_ref().map(|path| path.value.clone()),
-            page_size,
-            max_pages: self.max_pages,
-        })
-    }
-
-    /// Refuses keys of another style.
-    fn check_style(&self, checker: &mut Checker<'_>) {
-        let style = self.style.value;
-        let texts = [
-            (&self.cursor_param, PaginationWord::Cursor, "cursor"),
-            (&self.cursor_path, PaginationWord::Cursor, "cursor"),
-            (&self.page_param, PaginationWord::Page, "page"),
-            (&self.offset_param, PaginationWord::Offset, "offset"),
-        ];
-        let places = texts
-            .iter()
-            .filter_map(|(text, owner, word)| text.as_ref().map(|t| (t.at, *owner, *word)));
-        let start = self
-            .start_page
-            .map(|start| (start.at, PaginationWord::Page, "page"));
-        for (at, _, word) in places.chain(start).filter(|(_, owner, _)| *owner != style) {
-            checker.problem(Problem::new(format!("this belongs to `style: {word}`"), at));
         }
     }
 }

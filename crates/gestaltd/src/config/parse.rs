@@ -38,7 +38,7 @@ pub(super) fn parse(sources: &mut Sources, file: usize) -> Result<Node, Problem>
     let mut builder = Builder {
         parser: Parser::new_from_str(&text),
         file,
-        length: text.len(),
+        text: &text,
         anchors: HashMap::new(),
         nodes: 0,
         keys: Vec::new(),
@@ -57,7 +57,7 @@ pub(super) fn parse(sources: &mut Sources, file: usize) -> Result<Node, Problem>
 struct Builder<'a> {
     parser: Parser<'a, StrInput<'a>>,
     file: usize,
-    length: usize,
+    text: &'a str,
     anchors: HashMap<usize, Node>,
     nodes: usize,
     keys: Vec<Range<usize>>,
@@ -107,13 +107,23 @@ impl<'a> Builder<'a> {
     }
 
     fn syntax(&self, error: &ScanError) -> Problem {
-        let start = error.marker().byte_offset().unwrap_or(0).min(self.length);
-        let at = At::new(self.file, &(start..(start + 1).min(self.length)));
-        Problem::new(format!("not valid YAML: {}", error.info()), at).label("here")
+        let start = error
+            .marker()
+            .byte_offset()
+            .unwrap_or(0)
+            .min(self.text.len());
+        let at = At::new(self.file, &(start..(start + 1).min(self.text.len())));
+        let problem = Problem::new(format!("not valid YAML: {}", error.info()), at).label("here");
+        let line = self.text[..start].rsplit('\n').next().unwrap_or_default();
+        if line.contains('{') && self.text[start..].starts_with("${") || line.contains("${") {
+            return problem
+                .help("within `{ … }` and `[ … ]` a variable stands in quotes: `\"${VAR}\"`");
+        }
+        problem
     }
 
     fn range(&self, span: &Span) -> Range<usize> {
-        let offset = |byte: Option<usize>| byte.unwrap_or(0).min(self.length);
+        let offset = |byte: Option<usize>| byte.unwrap_or(0).min(self.text.len());
         let start = offset(span.start.byte_offset());
         start..offset(span.end.byte_offset()).max(start)
     }
@@ -146,7 +156,8 @@ impl<'a> Builder<'a> {
                 (Value::Map(self.map(depth)?), anchor)
             }
             Event::Alias(anchor) => {
-                let node = self.anchors.get(&anchor).cloned().ok_or_else(|| {
+                let known = self.anchors.get(&anchor).cloned();
+                let node = known.ok_or_else(|| {
                     Problem::new("an alias of something that is not complete yet", at)
                 })?;
                 self.count(node.size(), at)?;

@@ -1,5 +1,7 @@
 //! `plugins`: named upstreams, from a manifest or written inline.
 
+mod surfaces;
+
 use std::net::SocketAddr;
 
 use gestalt_core::connection::ConnectionDefinition;
@@ -10,19 +12,20 @@ use gestalt_core::plugin::Plugin;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
-use url::Url;
 
 use super::check::Checker;
 use super::connections::ConnectionEntry;
 use super::decode::{Entries, Located, suggest};
 use super::document::Document;
 use super::manifest::{self, Manifest};
-use super::operations::OperationEntry;
 use super::report::Problem;
-use super::scalars::{Period, Size, Source};
+use super::scalars::Source;
 use super::selection::{self, AllowEntry};
 use super::server::Action;
 use super::source::At;
+use surfaces::RestEntry;
+
+pub(super) use surfaces::SurfacesEntry;
 
 /// One named upstream.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -46,38 +49,6 @@ pub(super) struct PluginEntry {
     formerly: Vec<Located<String>>,
     /// The config of an executable plugin.
     config: Option<Located<Value>>,
-}
-
-/// How a plugin reaches its upstream.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(super) struct SurfacesEntry {
-    /// Operations written out.
-    rest: Option<RestEntry>,
-    /// Operations of an OpenAPI document.
-    openapi: Option<Located<Value>>,
-    /// Operations of a GraphQL schema.
-    graphql: Option<Located<Value>>,
-    /// Tools of an MCP server.
-    mcp: Option<Located<Value>>,
-    /// A process that speaks the provider contract.
-    provider: Option<Located<Value>>,
-}
-
-/// Operations written out.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct RestEntry {
-    /// The URL that paths are below.
-    base_url: Option<Located<String>>,
-    /// What it offers.
-    operations: Vec<OperationEntry>,
-    /// Fixed headers of every operation; never a credential.
-    headers: Entries<String>,
-    /// Longest wait for the head of an answer.
-    timeout: Option<Period>,
-    /// Largest body of an answer.
-    max_response_bytes: Option<Size>,
 }
 
 /// What a plugin may reach besides the host of its base URL.
@@ -147,7 +118,7 @@ impl PluginEntry {
         let mut opaque = false;
         let manifest = match &self.source {
             None => None,
-            Some(source) => self.manifest(source, &mut opaque, checker),
+            Some(source) => read_manifest(source, &mut opaque, checker),
         };
         if self.source.is_some() && manifest.is_none() && !opaque {
             return None;
@@ -214,32 +185,6 @@ impl PluginEntry {
         };
         header_conflicts(&plugin, &places, checker);
         Some(checked(Some((plugin, places))))
-    }
-
-    /// The manifest; where it comes from somewhere this build does not fetch, `opaque` is set.
-    fn manifest(
-        &self,
-        source: &Located<Source>,
-        opaque: &mut bool,
-        checker: &mut Checker<'_>,
-    ) -> Option<Manifest> {
-        match &source.value {
-            Source::Path(path) => manifest::load(path, source.at, "plugin", checker),
-            Source::BuiltIn(name) if name == "demo" => manifest::demo(checker),
-            Source::BuiltIn(name) => {
-                let problem = Problem::new(format!("no plugin is built in as `{name}`"), source.at);
-                checker
-                    .problem(problem.help(
-                        "built in is `demo`; the path of a manifest begins with `./` or `/`",
-                    ));
-                None
-            }
-            Source::Package(_) | Source::Release(_) => {
-                *opaque = true;
-                checker.unsupported("plugins from a published package", source.at);
-                None
-            }
-        }
     }
 
     /// Where the demo's upstream listens, if this is the demo.
@@ -336,85 +281,27 @@ impl PluginEntry {
     }
 }
 
-impl RestEntry {
-    /// What the author ships, with what the operator writes laid on it.
-    fn merged(theirs: Option<&RestEntry>, ours: Option<&RestEntry>) -> Option<RestEntry> {
-        let (Some(base), Some(over)) = (theirs, ours) else {
-            return theirs.or(ours).cloned();
-        };
-        let join =
-            |a: &[OperationEntry], b: &[OperationEntry]| a.iter().chain(b).cloned().collect();
-        Some(RestEntry {
-            base_url: over.base_url.clone().or_else(|| base.base_url.clone()),
-            operations: join(&base.operations, &over.operations),
-            headers: Entries(
-                base.headers
-                    .0
-                    .iter()
-                    .chain(&over.headers.0)
-                    .cloned()
-                    .collect(),
-            ),
-            timeout: over.timeout.or(base.timeout),
-            max_response_bytes: over.max_response_bytes.or(base.max_response_bytes),
-        })
-    }
-
-    fn base_url(
-        &self,
-        plugin: At,
-        demo: Option<SocketAddr>,
-        checker: &mut Checker<'_>,
-    ) -> Option<Url> {
-        if let Some(address) = demo {
-            return Url::parse(&format!("http://{address}")).ok();
-        }
-        let Some(written) = &self.base_url else {
-            checker.problem(Problem::new("`surfaces.rest` needs a `baseUrl`", plugin));
-            return None;
-        };
-        let mut url: Url = checker.parse(written)?;
-        let plain = url.username().is_empty() && url.password().is_none();
-        let bare = url.query().is_none() && url.fragment().is_none();
-        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || !plain || !bare {
-            let problem = Problem::new(
-                "a base URL has a host and a path, and no user, query or fragment",
-                written.at,
+/// The manifest; where it comes from somewhere this build does not fetch, `opaque` is set.
+fn read_manifest(
+    source: &Located<Source>,
+    opaque: &mut bool,
+    checker: &mut Checker<'_>,
+) -> Option<Manifest> {
+    match &source.value {
+        Source::Path(path) => manifest::load(path, source.at, "plugin", checker),
+        Source::BuiltIn(name) if name == "demo" => manifest::demo(checker),
+        Source::BuiltIn(name) => {
+            let problem = Problem::new(format!("no plugin is built in as `{name}`"), source.at);
+            checker.problem(
+                problem.help("built in is `demo`; the path of a manifest begins with `./` or `/`"),
             );
-            checker.problem(problem.help("`https://api.example.com/v2`"));
-            return None;
+            None
         }
-        let path = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&path);
-        Some(url)
-    }
-
-    fn operations(&self, checker: &mut Checker<'_>) -> Vec<(Operation, At)> {
-        for (header, _) in &self.headers.0 {
-            checker.header(header);
+        Source::Package(_) | Source::Release(_) => {
+            *opaque = true;
+            checker.unsupported("plugins from a published package", source.at);
+            None
         }
-        let mut operations = Vec::new();
-        for entry in &self.operations {
-            let Some(mut operation) = entry.check(checker) else {
-                continue;
-            };
-            for (name, value) in &self.headers.0 {
-                if !operation
-                    .headers
-                    .iter()
-                    .any(|(own, _)| own.eq_ignore_ascii_case(&name.value))
-                {
-                    operation.headers.push((name.value.clone(), value.clone()));
-                }
-            }
-            operation.timeout = operation.timeout.or(self.timeout.map(|timeout| timeout.0));
-            operation.response.max_bytes = operation
-                .response
-                .max_bytes
-                .or(self.max_response_bytes.map(|size| size.0));
-            operations.push((operation, entry.name.at));
-        }
-        operations
     }
 }
 

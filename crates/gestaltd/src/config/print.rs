@@ -68,16 +68,12 @@ fn holds_text(node: &Node) -> bool {
         // A variable stands in the file by its name only.
         Value::Scalar(scalar) => {
             let text = scalar.text.expose();
-            !(text.starts_with("${") && text.ends_with('}') && !text.contains(":-"))
-                && !is_flag(text)
+            let variable = text.starts_with("${") && text.ends_with('}') && !text.contains(":-");
+            !variable && !matches!(text, "true" | "false")
         }
         Value::List(items) => items.iter().any(holds_text),
         Value::Null | Value::Map(_) => false,
     }
-}
-
-fn is_flag(text: &str) -> bool {
-    matches!(text, "true" | "false")
 }
 
 /// A key as it can stand in a line of YAML.

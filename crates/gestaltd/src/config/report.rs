@@ -89,6 +89,14 @@ impl ConfigError {
         Self { reports }
     }
 
+    /// Each problem in one line: `config.yaml:12:5: unknown key`.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.reports.iter().map(|report| match &report.place {
+            Some(place) => format!("{place}: {}", report.message),
+            None => report.message.clone(),
+        })
+    }
+
     /// Draws every problem with its lines; `color` for a terminal that shows colours.
     pub fn render(&self, color: bool) -> String {
         let theme = if color {
@@ -110,14 +118,8 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, report) in self.reports.iter().enumerate() {
-            f.write_str(if index == 0 { "" } else { "; " })?;
-            if let Some(place) = &report.place {
-                write!(f, "{place}: ")?;
-            }
-            f.write_str(&report.message)?;
-        }
-        Ok(())
+        let lines: Vec<String> = self.lines().collect();
+        f.write_str(&lines.join("; "))
     }
 }
 

@@ -224,7 +224,7 @@ mod tests {
         );
         assert_eq!(
             Period::parse("30d"),
-            Some(Period(Duration::from_secs(30 * 86_400)))
+            Some(Period(Duration::from_hours(30 * 24)))
         );
     }
 

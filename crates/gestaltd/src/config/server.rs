@@ -1,5 +1,8 @@
 //! `server` and `audit`: listeners, keys, lifetimes, limits.
 
+mod audit;
+mod limits;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,12 +15,13 @@ use url::Url;
 
 use super::check::Checker;
 use super::decode::Located;
-use super::effective::{
-    AuditConfig, CacheConfig, Durability, LimitConfig, Listen, ServerConfig, SessionConfig,
-};
+use super::effective::{CacheConfig, LimitConfig, Listen, ServerConfig, SessionConfig};
 use super::report::Problem;
-use super::scalars::{Period, Size};
+use super::scalars::Period;
 use super::source::At;
+use limits::{CacheSection, LimitSection};
+
+pub(super) use audit::AuditSection;
 
 /// Listeners, keys, limits.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -106,79 +110,7 @@ struct SessionSection {
     idle_timeout: Option<Located<Period>>,
 }
 
-/// What is too large, too slow or too often.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct LimitSection {
-    /// Largest request body. 100 MiB unless set.
-    max_request_bytes: Option<Size>,
-    /// Largest answer that streams through. 2 GiB unless set.
-    max_response_bytes: Option<Size>,
-    /// Largest answer that is read whole. 16 MiB unless set.
-    max_buffered_bytes: Option<Size>,
-    /// Longest wait for a connection to an upstream. 10 seconds unless set.
-    connect_timeout: Option<Period>,
-    /// Longest wait for the head of an upstream's answer. 30 seconds unless set.
-    request_timeout: Option<Period>,
-    /// Longest silence in a body. 60 seconds unless set.
-    idle_timeout: Option<Period>,
-    /// How many redirects are followed. 5 unless set.
-    max_redirects: Option<u32>,
-    /// How many requests are worked on at a time. 4096 unless set.
-    max_concurrent_requests: Option<u32>,
-    /// Unknown tokens that one address may present per minute. 20 unless set.
-    unknown_tokens_per_minute: Option<u32>,
-    /// Unknown tokens that one address may present at once. 20 unless set.
-    unknown_tokens_burst: Option<u32>,
-    /// Lookups of uncached tokens that run at the same time. 32 unless set.
-    concurrent_lookups: Option<u32>,
-}
-
-/// How much is kept in memory, in entries.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct CacheSection {
-    /// API tokens. 150,000 unless set.
-    tokens: Option<u32>,
-    /// Sessions. 50,000 unless set.
-    sessions: Option<u32>,
-    /// Stored connections, sealed. 200,000 unless set.
-    connections: Option<u32>,
-}
-
-/// The audit trail.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(super) struct AuditSection {
-    /// When a call may go on: at once (`buffered`), or when its intent is stored (`strict`).
-    durability: DurabilityWord,
-    /// How many records wait at most; a full queue refuses calls. 16,384 unless set.
-    queue: Option<Located<u32>>,
-    /// How long a record waits for its batch. 50 ms unless set.
-    flush_interval: Option<Period>,
-    /// The signed checkpoints.
-    checkpoint: CheckpointSection,
-}
-
-/// The signed checkpoints of the audit trail.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct CheckpointSection {
-    /// After how many records one is signed. 1000 unless set.
-    every: Option<Located<u64>>,
-    /// File outside the database to which they are appended.
-    file: Option<Located<String>>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-enum DurabilityWord {
-    #[default]
-    Buffered,
-    Strict,
-}
-
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 impl ServerSection {
     /// Checks the section.
@@ -271,32 +203,11 @@ impl ServerSection {
     }
 
     pub(super) fn limits(&self) -> LimitConfig {
-        let limits = &self.limits;
-        let size = |given: Option<Size>, default: u64| given.map_or(default, |size| size.0);
-        let seconds =
-            |given: Option<Period>, default| given.map_or(Duration::from_secs(default), |p| p.0);
-        LimitConfig {
-            max_request_bytes: size(limits.max_request_bytes, 100 << 20),
-            max_response_bytes: size(limits.max_response_bytes, 2 << 30),
-            max_buffered_bytes: size(limits.max_buffered_bytes, 16 << 20),
-            connect_timeout: seconds(limits.connect_timeout, 10),
-            request_timeout: seconds(limits.request_timeout, 30),
-            idle_timeout: seconds(limits.idle_timeout, 60),
-            max_redirects: limits.max_redirects.unwrap_or(5),
-            max_concurrent_requests: limits.max_concurrent_requests.unwrap_or(4096) as usize,
-            unknown_tokens_per_minute: limits.unknown_tokens_per_minute.unwrap_or(20),
-            unknown_tokens_burst: limits.unknown_tokens_burst.unwrap_or(20),
-            concurrent_lookups: limits.concurrent_lookups.unwrap_or(32) as usize,
-        }
+        self.limits.effective()
     }
 
     pub(super) fn cache(&self) -> CacheConfig {
-        let entries = |given: Option<u32>, default| given.unwrap_or(default) as usize;
-        CacheConfig {
-            tokens: entries(self.cache.tokens, 150_000),
-            sessions: entries(self.cache.sessions, 50_000),
-            connections: entries(self.cache.connections, 200_000),
-        }
+        self.cache.effective()
     }
 
     /// Where the public host is written.
@@ -317,36 +228,6 @@ impl ServerSection {
     /// Where the trusted proxies are written.
     pub(super) fn proxies_at(&self) -> Option<At> {
         self.trusted_proxies.first().map(|proxy| proxy.at)
-    }
-}
-
-impl AuditSection {
-    pub(super) fn check(&self, checker: &mut Checker<'_>) -> AuditConfig {
-        if let Some(every) = self.checkpoint.every.filter(|every| every.value == 0) {
-            checker.problem(Problem::new("expected at least one record", every.at));
-        }
-        if let Some(queue) = self.queue.as_ref().filter(|queue| queue.value == 0) {
-            checker.problem(Problem::new(
-                "an audit queue of no length would refuse every call",
-                queue.at,
-            ));
-        }
-        let millis =
-            |given: Option<Period>, default| given.map_or(Duration::from_millis(default), |p| p.0);
-        AuditConfig {
-            durability: match self.durability {
-                DurabilityWord::Buffered => Durability::Buffered,
-                DurabilityWord::Strict => Durability::Strict,
-            },
-            queue: self.queue.map_or(16_384, |queue| queue.value as usize),
-            flush_interval: millis(self.flush_interval, 50),
-            checkpoint_every: self.checkpoint.every.map_or(1000, |every| every.value),
-            checkpoint_file: self
-                .checkpoint
-                .file
-                .as_ref()
-                .map(|file| checker.sources.resolve(file.at, &file.value)),
-        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod accepted;
 mod refused;
+mod resolved;
+mod schema;
 
 use std::path::Path;
 
@@ -12,8 +14,15 @@ const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1
 
 /// Loads texts as files of these names in the present folder.
 fn texts(texts: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
-    let texts: Vec<(&Path, &str)> = texts.iter().map(|(name, text)| (Path::new(*name), *text)).collect();
-    load_texts(&texts, &Environment::fixed(variables.iter().copied()), Builtins::default())
+    let texts: Vec<(&Path, &str)> = texts
+        .iter()
+        .map(|(name, text)| (Path::new(*name), *text))
+        .collect();
+    load_texts(
+        &texts,
+        &Environment::fixed(variables.iter().copied()),
+        Builtins::default(),
+    )
 }
 
 /// The report on one file, as a terminal shows it.
