@@ -44,7 +44,7 @@ In another terminal:
     gestalt init
     gestalt plugin list
     gestalt plugin connect demo
-    gestalt plugin invoke demo listNotes
+    gestalt plugin invoke demo list_notes
 "
     )
 }
