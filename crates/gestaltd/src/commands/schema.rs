@@ -1,7 +1,7 @@
 //! `gestaltd config schema` and `config print`.
 
 use super::{ConfigFiles, Failure};
-use crate::config;
+use crate::config::{self, Builtins, Environment};
 
 #[expect(clippy::print_stdout, reason = "the schema is what the command is for")]
 pub(super) fn run() -> Result<(), Failure> {
@@ -12,6 +12,9 @@ pub(super) fn run() -> Result<(), Failure> {
 
 #[expect(clippy::print_stdout, reason = "the config is what the command is for")]
 pub(super) fn print(files: &ConfigFiles) -> Result<(), Failure> {
-    print!("{}", config::print_redacted(&files.paths()?)?);
+    let paths = files.paths()?;
+    // Secrets are left out by their keys: what has a key that is not known could be one.
+    config::load(&paths, &Environment::Process, Builtins::default())?;
+    print!("{}", config::print_redacted(&paths)?);
     Ok(())
 }
