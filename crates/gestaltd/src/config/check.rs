@@ -146,6 +146,22 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Refuses a fixed header that is none, or that is a credential.
+    pub(super) fn fixed_header(&mut self, name: &Located<String>) {
+        self.header(name);
+        let credentials = ["authorization", "cookie"];
+        if credentials
+            .iter()
+            .any(|own| name.value.eq_ignore_ascii_case(own))
+        {
+            let problem = Problem::new(
+                format!("`{}` cannot be a fixed header", name.value),
+                name.at,
+            );
+            self.problem(problem.help("credentials are written under `connections`"));
+        }
+    }
+
     /// Refuses a length of time that is none.
     pub(super) fn positive(&mut self, written: &Located<Period>) {
         if written.value.0.is_zero() {

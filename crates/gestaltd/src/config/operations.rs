@@ -86,7 +86,7 @@ impl OperationEntry {
         let parameters = self.parameters(checker);
         self.check_path(&parameters, checker);
         for (header, _) in &self.headers.0 {
-            checker.header(header);
+            checker.fixed_header(header);
         }
         let body = match &self.body {
             Some(body) => Some(body.value.check(body, checker)?),

@@ -114,10 +114,12 @@ impl<'a> Builder<'a> {
             .min(self.text.len());
         let at = At::new(self.file, &(start..(start + 1).min(self.text.len())));
         let problem = Problem::new(format!("not valid YAML: {}", error.info()), at).label("here");
-        let line = self.text[..start].rsplit('\n').next().unwrap_or_default();
-        if line.contains('{') && self.text[start..].starts_with("${") || line.contains("${") {
-            return problem
-                .help("within `{ … }` and `[ … ]` a variable stands in quotes: `\"${VAR}\"`");
+        let before = self.text.get(..start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let rest = self.text.get(line_start..).unwrap_or_default();
+        if rest.lines().next().is_some_and(|line| line.contains("${")) {
+            let help = "within `{ … }` and `[ … ]` a variable stands in quotes: `\"${VAR}\"`";
+            return problem.help(help);
         }
         problem
     }

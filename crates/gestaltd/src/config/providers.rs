@@ -112,8 +112,17 @@ impl ProvidersSection {
         checker: &mut Checker<'_>,
     ) -> Option<LoginConfig> {
         let Some(section) = &self.authentication else {
+            let empty = checker
+                .root
+                .find(&["providers", "authentication"])
+                .map(|node| node.at);
             return match choice {
-                None => Some(LoginConfig::None { insecure: false }),
+                None if empty.is_none() => Some(LoginConfig::None { insecure: false }),
+                None => {
+                    let at = empty.unwrap_or(checker.root.at);
+                    checker.problem(no_login(at));
+                    None
+                }
                 Some(choice) => {
                     let problem =
                         Problem::new(format!("no login is called `{}`", choice.value), choice.at);
@@ -127,10 +136,7 @@ impl ProvidersSection {
             };
         };
         if section.value.0.is_empty() {
-            checker.problem(
-                Problem::new("`authentication` names no login", section.at)
-                    .help("leave it out to serve this machine without a login"),
-            );
+            checker.problem(no_login(section.at));
         }
         let (name, entry) = checker.take(choose("authentication", &section.value, choice))??;
         if section.value.0.len() > 1 && choice.is_none() {
@@ -195,6 +201,11 @@ impl ProvidersSection {
             }
         }
     }
+}
+
+fn no_login(at: At) -> Problem {
+    Problem::new("`authentication` names no login", at)
+        .help("leave it out to serve this machine without a login")
 }
 
 type Chosen<'a> = Option<(&'a Located<String>, &'a ProviderEntry)>;

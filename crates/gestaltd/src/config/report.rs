@@ -225,6 +225,10 @@ fn mask(file: &SourceFile, labels: &[Range<usize>]) -> (String, Vec<Range<usize>
         text.push(if shown { letter } else { '*' });
     }
     place(file.text.len(), text.len());
+    for range in &mut moved {
+        // A syntax error's end can lie within a letter.
+        range.end = range.end.max(range.start);
+    }
     (text, moved)
 }
 

@@ -105,7 +105,7 @@ impl RestEntry {
 
     pub(super) fn operations(&self, checker: &mut Checker<'_>) -> Vec<(Operation, At)> {
         for (header, _) in &self.headers.0 {
-            checker.header(header);
+            checker.fixed_header(header);
         }
         let mut operations = Vec::new();
         for entry in &self.operations {

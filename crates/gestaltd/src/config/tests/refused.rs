@@ -87,6 +87,33 @@ fn what_may_be_a_secret_is_masked_even_where_a_report_points_at_it() {
 }
 
 #[test]
+fn a_variable_without_quotes_in_braces_is_explained() {
+    insta::assert_snapshot!(report("server: { public: { port: ${PORT} } }\n"), @r#"
+     × not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'
+      ╭─[config.yaml:1:28]
+    1 │ server: { public: { port: *{****} } }
+      ·                            ┬
+      ·                            ╰── here
+      ╰────
+     help: within `{ … }` and `[ … ]` a variable stands in quotes: `"${VAR}"`
+    "#);
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_a_file_holds_it_is_refused_or_accepted_and_never_a_panic(
+        text in "[-:{}\\[\\],&*#'\"|>!%@`$ \nsrvé世\\t0-9]{0,60}",
+        key in "(server|plugins|providers|auth|connections|authorization): ",
+    ) {
+        for text in [text.clone(), format!("{key}{text}"), format!("{key}\n  {text}")] {
+            if let Err(error) = texts(&[("c.yaml", &text)], &[]) {
+                proptest::prop_assert!(!error.render(false).is_empty());
+            }
+        }
+    }
+}
+
+#[test]
 fn text_that_is_not_yaml_is_masked_too() {
     insta::assert_snapshot!(report("server:\n  encryptionKey: \"hunter2 hunter2\n  apiTokenTtl: 30d\n"), @r#"
      × not valid YAML: unclosed quote
@@ -305,6 +332,7 @@ fn a_login_that_is_misspelt_or_missing_never_becomes_none() {
     insta::assert_snapshot!(problems("auth: { provider: gogle }"), @"c.yaml:1:19: no login is built in as `gogle`");
     insta::assert_snapshot!(problems("auth: {}"), @"c.yaml:1:1: `auth` names no `provider`");
     insta::assert_snapshot!(problems("providers: { authentication: {} }"), @"c.yaml:1:14: `authentication` names no login");
+    insta::assert_snapshot!(problems("providers:\n  authentication:\n  #  oidc: {}\n"), @"c.yaml:2:17: `authentication` names no login");
     insta::assert_snapshot!(problems("server: { providers: { authentication: oidc } }"), @"c.yaml:1:40: no login is called `oidc`");
     insta::assert_snapshot!(problems("server: { providers: { authentication: oidc } }\nproviders: { authentication: { none: {} } }"), @"c.yaml:1:40: `providers.authentication` has no `oidc`");
     insta::assert_snapshot!(problems("auth: { provider: none }\nproviders: { authentication: { local: {} } }"), @"c.yaml:1:1: the login is written twice");
@@ -396,6 +424,11 @@ fn operations_are_held_to_their_form() {
     insta::assert_snapshot!(one("method: GET, path: /, pagination: { style: link, resultsPath: a, sizeParam: n }"), @r"
     c.yaml:7:86: a JSON pointer begins with `/`
     c.yaml:7:100: `sizeParam` and `pageSize` belong together
+    ");
+    insta::assert_snapshot!(one("method: GET, path: /, headers: { authorization: Bearer x, Accept: a/b, Host: x, 'a b': c }"), @r"
+    c.yaml:7:57: `authorization` cannot be a fixed header
+    c.yaml:7:95: the gateway sets `Host` itself
+    c.yaml:7:104: not the name of a header
     ");
     insta::assert_snapshot!(one("method: POST, path: /, body: { contentType: json }"), @"c.yaml:7:68: expected a media type such as `application/json`");
 }
