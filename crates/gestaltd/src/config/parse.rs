@@ -284,8 +284,9 @@ fn tag_is_text(tag: Option<&Tag>, at: At) -> Result<bool, Problem> {
     }
 }
 
-/// Says whether a key's name says that its value is a secret.
+/// Says whether a key's name says that its value is a secret, or may be: a header's literal
+/// `value` often is one.
 pub(super) fn is_secret(key: &str) -> bool {
     let key = key.to_lowercase();
-    SECRET_WORDS.iter().any(|word| key.contains(word))
+    key == "value" || SECRET_WORDS.iter().any(|word| key.contains(word))
 }
