@@ -66,26 +66,53 @@ impl Audit {
 
     /// Hands the intent of an invocation over; under `strict` waits until it is durable.
     pub(crate) async fn begin(&self, entry: Entry) -> Result<Trail, Refusal> {
+        let strict = self.durability == Durability::Strict;
+        if strict && self.gauge.is_failing() {
+            return Err(unavailable());
+        }
         self.reserve(2)?;
         let started = Arc::new(Started::new(entry));
-        let (waiting, durable) = match self.durability {
-            Durability::Buffered => (None, None),
-            Durability::Strict => {
-                let (sender, receiver) = oneshot::channel();
-                (Some(sender), Some(receiver))
-            }
+        let (waiting, durable) = if strict {
+            let (sender, receiver) = oneshot::channel();
+            (Some(sender), Some(receiver))
+        } else {
+            (None, None)
         };
         self.send(Message::Intent(Arc::clone(&started), waiting))?;
-        if let Some(durable) = durable {
-            match durable.await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => return Err(unavailable()),
-            }
-        }
-        Ok(Trail {
+        let trail = Trail {
             started,
             sender: self.sender.clone(),
-        })
+        };
+        match durable {
+            None => Ok(trail),
+            Some(durable) => self.durable(trail, durable).await,
+        }
+    }
+
+    /// Waits until an intent is durable. An intent that waits behind a writer that cannot
+    /// write is given up: its outcome says so, once it can be written.
+    async fn durable(
+        &self,
+        trail: Trail,
+        mut durable: oneshot::Receiver<Result<(), Code>>,
+    ) -> Result<Trail, Refusal> {
+        let written = tokio::select! {
+            biased;
+            written = &mut durable => written,
+            () = self.gauge.until_failing() => {
+                // Whoever is first, the writer or this: from here on it hears no answer.
+                durable.close();
+                let Ok(written) = durable.try_recv() else {
+                    trail.end(Outcome::of(Code::AuditUnavailable.as_str()));
+                    return Err(unavailable());
+                };
+                Ok(written)
+            }
+        };
+        match written {
+            Ok(Ok(())) => Ok(trail),
+            Ok(Err(_)) | Err(_) => Err(unavailable()),
+        }
     }
 
     /// Hands over a record that is complete in itself: a refusal, a read.
@@ -101,7 +128,7 @@ impl Audit {
         changes: Vec<Change>,
         entry: Entry,
     ) -> Result<Vec<u64>, Refusal> {
-        if self.gauge.failing.load(Ordering::Relaxed) {
+        if self.gauge.is_failing() {
             return Err(unavailable());
         }
         self.reserve(1)?;
@@ -117,11 +144,16 @@ impl Audit {
         }
     }
 
-    /// Waits until everything handed over so far is written.
-    pub(crate) async fn flush(&self) {
+    /// Waits until everything handed over so far is written; false if it cannot be now.
+    pub(crate) async fn flush(&self) -> bool {
         let (reply, done) = oneshot::channel();
-        if self.send(Message::Flush(reply)).is_ok() {
-            let _gone = done.await;
+        if self.send(Message::Flush(reply)).is_err() {
+            return false;
+        }
+        tokio::select! {
+            biased;
+            written = done => written.is_ok(),
+            () = self.gauge.until_failing() => false,
         }
     }
 

@@ -204,14 +204,12 @@ impl Gateway {
 pub(crate) async fn shutdown(gateway: &Arc<Inner>, deadline: Duration) {
     gateway.stop.cancel();
     gateway.tracker.close();
-    if tokio::time::timeout(deadline, gateway.tracker.wait())
-        .await
-        .is_err()
-    {
+    let drained = tokio::time::timeout(deadline, gateway.tracker.wait()).await;
+    if drained.is_err() {
         tracing::warn!("calls under way were given up at the deadline");
     }
     write_behind(gateway).await;
-    gateway.audit.flush().await;
+    let written = gateway.audit.flush().await;
     let task = gateway
         .audit_task
         .lock()
@@ -220,6 +218,9 @@ pub(crate) async fn shutdown(gateway: &Arc<Inner>, deadline: Duration) {
     if let Some(task) = task {
         task.abort();
         let _ended = task.await;
+    }
+    // A chain that is owed something is left open, so that the next start says what is missing.
+    if drained.is_ok() && written {
         let (clock, settings) = (&gateway.clock, &gateway.settings.audit);
         audit::start::close(
             &gateway.store,
@@ -388,12 +389,14 @@ async fn writer_id(store: &Store, settings: &Settings) -> Result<WriterId, OpenE
     Ok(stored.and_then(|text| text.parse().ok()).unwrap_or(fresh))
 }
 
+/// The issuer of the person that `local` login knows.
+const ISSUER: &str = "local";
+
 /// The person that `local` login knows, made at the first start.
 async fn local_user(store: &Store, settings: &Settings) -> Result<Option<UserId>, OpenError> {
     let LoginSettings::Local(login) = &settings.login else {
         return Ok(None);
     };
-    const ISSUER: &str = "local";
     if let Some(user) = store.find_user_by_identity(ISSUER, "owner").await? {
         return Ok(Some(user.id));
     }

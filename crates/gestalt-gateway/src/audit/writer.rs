@@ -3,13 +3,13 @@
 //! management change commits together with its record.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gestalt_core::id::WriterId;
 use gestalt_core::{Clock, Code};
 use gestalt_store::{AuditRow, Change, Store, StoreError, WriterHead};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::checkpoint::Checkpoints;
@@ -59,7 +59,21 @@ pub(crate) struct Gauge {
     /// Records that are promised or waiting.
     pub(crate) pending: AtomicUsize,
     /// The last commit failed.
-    pub(crate) failing: AtomicBool,
+    failing: watch::Sender<bool>,
+}
+
+impl Gauge {
+    /// Whether the last commit failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        *self.failing.borrow()
+    }
+
+    /// Waits until a commit fails.
+    pub(crate) async fn until_failing(&self) {
+        // The sender lives as long as this, so that waiting cannot fail.
+        let mut seen = self.failing.subscribe();
+        let _failing = seen.wait_for(|failing| *failing).await.map(drop);
+    }
 }
 
 pub(crate) struct Writer {
@@ -76,7 +90,6 @@ pub(crate) struct Writer {
 #[derive(Default)]
 struct Segment {
     entries: Vec<Pending>,
-    waiting: Vec<oneshot::Sender<Result<(), Code>>>,
     flushes: Vec<oneshot::Sender<()>>,
     /// How many promised records it settles.
     settles: usize,
@@ -84,8 +97,8 @@ struct Segment {
 
 struct Pending {
     entry: Row,
-    /// An intent whose caller waits: if the commit fails the call is not made.
-    awaited: bool,
+    /// The caller of an intent who waits: if the commit fails the call is not made.
+    waiting: Option<oneshot::Sender<Result<(), Code>>>,
 }
 
 enum Row {
@@ -174,16 +187,13 @@ impl Writer {
                     break;
                 }
                 Err(error) => {
-                    self.gauge.failing.store(true, Ordering::Relaxed);
+                    self.gauge.failing.send_replace(true);
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
                         "the audit trail cannot be written"
                     );
-                    for waiting in segment.waiting.drain(..) {
-                        let _gone = waiting.send(Err(Code::AuditUnavailable));
-                    }
                     let before = segment.entries.len();
-                    segment.entries.retain(|pending| !pending.awaited);
+                    segment.entries.retain_mut(Pending::stays);
                     // A refused intent will have no outcome: both promised places are free again.
                     let refused = before - segment.entries.len();
                     self.gauge.pending.fetch_sub(2 * refused, Ordering::Relaxed);
@@ -196,11 +206,17 @@ impl Writer {
                 }
             }
         }
-        self.gauge.failing.store(false, Ordering::Relaxed);
+        if self.gauge.is_failing() {
+            self.gauge.failing.send_replace(false);
+        }
         self.gauge
             .pending
             .fetch_sub(segment.settles, Ordering::Relaxed);
-        for waiting in segment.waiting {
+        for waiting in segment
+            .entries
+            .into_iter()
+            .filter_map(|pending| pending.waiting)
+        {
             let _gone = waiting.send(Ok(()));
         }
         for flush in segment.flushes {
@@ -266,12 +282,10 @@ impl Segment {
             Message::Intent(started, waiting) => {
                 let index = self.entries.len() as u64;
                 started.slot.store(batch << 16 | index, Ordering::Relaxed);
-                let awaited = waiting.is_some();
-                self.waiting.extend(waiting);
                 self.settles += 1;
                 self.entries.push(Pending {
                     entry: Row::Intent(started),
-                    awaited,
+                    waiting,
                 });
             }
             Message::Outcome(started, outcome) => {
@@ -279,13 +293,12 @@ impl Segment {
                 let slot = started.slot.load(Ordering::Relaxed);
                 let index = usize::try_from(slot & 0xFFFF).unwrap_or(usize::MAX);
                 match self.entries.get_mut(index) {
-                    // The intent's caller may still be waiting, so only its row is replaced.
                     Some(pending) if slot >> 16 == batch => {
                         pending.entry = Row::Ended(started, outcome, "complete");
                     }
                     _ => self.entries.push(Pending {
                         entry: Row::Ended(started, outcome, "outcome"),
-                        awaited: false,
+                        waiting: None,
                     }),
                 }
             }
@@ -293,7 +306,7 @@ impl Segment {
                 self.settles += 1;
                 self.entries.push(Pending {
                     entry: Row::Own(entry),
-                    awaited: false,
+                    waiting: None,
                 });
             }
             Message::Flush(reply) => self.flushes.push(reply),
@@ -303,6 +316,15 @@ impl Segment {
 }
 
 impl Pending {
+    /// After a failed commit: tells a caller who waits that the call is not made. The intent
+    /// then needs no row, unless the caller has given it up and hands over an outcome.
+    fn stays(&mut self) -> bool {
+        match self.waiting.take() {
+            None => true,
+            Some(waiting) => waiting.send(Err(Code::AuditUnavailable)).is_err(),
+        }
+    }
+
     /// Makes the row at its place of the chain.
     fn row(&self, writer: WriterId, seq: u64, previous: &[u8; 32]) -> AuditRow {
         match &self.entry {
