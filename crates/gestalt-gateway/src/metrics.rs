@@ -14,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::Inner;
 use crate::authenticate::caller::Method;
+use crate::resolve::SEAL_REFUSED;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ByOutcome {
@@ -37,7 +38,7 @@ pub(crate) struct Metrics {
 }
 
 /// Outcomes of an invocation that are not a refusal's code.
-const OUTCOMES: [&str; 3] = ["ok", "upstream_error", "cancelled"];
+const OUTCOMES: [&str; 4] = ["ok", "upstream_error", "cancelled", SEAL_REFUSED];
 
 /// Ways to authenticate.
 const METHODS: [&str; 4] = ["none", "session", "api_token", "system"];

@@ -268,10 +268,10 @@ pub(crate) fn open(
         let opened = keyring
             .unseal(&place, secret.key, &secret.sealed)
             .map_err(|error| {
-                Refusal::internal(Box::new(SealRefused {
+                Refusal::internal(SealRefused {
                     id: row.id,
                     source: error,
-                }))
+                })
             })?;
         let text = opened
             .into_text()
@@ -290,6 +290,17 @@ pub(crate) fn open(
             state: row.state,
         }),
     })
+}
+
+/// The outcome where a stored field does not open in its place. The caller learns `internal`.
+pub(crate) const SEAL_REFUSED: &str = "seal_refused";
+
+/// What the audit trail says of a refusal: its code, or more where that hides what happened.
+pub(crate) fn outcome_of(refusal: &Refusal) -> &'static str {
+    match &refusal.cause {
+        Some(cause) if cause.is::<SealRefused>() => SEAL_REFUSED,
+        _ => refusal.code.as_str(),
+    }
 }
 
 /// A stored field does not open in its place: it was moved, changed, or is older than its row.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::authenticate::caller::{Caller, Method};
 use crate::authorize::{Action, Permit};
+use crate::resolve::outcome_of;
 
 /// An entry before it has a place in the chain.
 #[derive(Clone, Debug)]
@@ -150,12 +151,17 @@ impl Entry {
     #[must_use]
     pub(crate) fn refused(mut self, refusal: &Refusal) -> Self {
         self.allowed = false;
-        self.reason = Some(refusal.code.as_str().into());
-        self.outcome = Some(Outcome::of(refusal.code.as_str()));
+        let word = outcome_of(refusal);
+        self.reason = Some(word.into());
+        self.outcome = Some(Outcome::of(word));
         self
     }
 
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "it is given ids, which are small"
+    )]
     pub(crate) fn target(mut self, target: impl ToString) -> Self {
         self.target = Some(target.to_string());
         self
