@@ -84,24 +84,36 @@ pub(crate) async fn invoke(
     // the client goes away; then the call is given up.
     let (reply, replied) = oneshot::channel();
     let inner = Arc::clone(gateway);
+    let admitted = Admitted {
+        caller,
+        permit,
+        begun,
+    };
     gateway
         .tracker
-        .spawn(async move { walk(inner, caller, permit, invocation, begun, reply).await });
-    replied
-        .await
-        .unwrap_or_else(|_| Err(Refusal::internal("the walk ended without an answer".to_owned())))
+        .spawn(async move { walk(inner, admitted, invocation, reply).await });
+    replied.await.unwrap_or_else(|_| {
+        Err(Refusal::internal(
+            "the walk ended without an answer".to_owned(),
+        ))
+    })
 }
 
 type ReplyTo = oneshot::Sender<Result<Reply, Refusal>>;
 
-async fn walk(
-    gateway: Arc<Inner>,
+/// Who may walk, and since when they wait.
+struct Admitted {
     caller: Caller,
     permit: Permit,
-    invocation: Invocation,
     begun: Instant,
-    mut reply: ReplyTo,
-) {
+}
+
+async fn walk(gateway: Arc<Inner>, admitted: Admitted, invocation: Invocation, mut reply: ReplyTo) {
+    let Admitted {
+        caller,
+        permit,
+        begun,
+    } = admitted;
     let entry = Entry::invocation(&caller, &permit, gateway.clock.now(), digest(&invocation));
     let trail = match gateway.audit.begin(entry).await {
         Ok(trail) => trail,
@@ -131,7 +143,9 @@ async fn walk(
             let _gone = reply.send(Err(refusal));
         }
         Ok(answer) => {
-            gateway.credential_worked(end.source.as_ref());
+            if answer.status.is_success() {
+                gateway.credential_worked(end.source.as_ref());
+            }
             let status = answer.status;
             let (answer, rest) = body::split(answer);
             let _gone = reply.send(Ok(answer));
@@ -196,7 +210,7 @@ impl End<'_> {
     }
 
     fn refused(self, refusal: &Refusal) {
-        self.with(refusal.code.as_str(), None);
+        self.with(resolve::outcome_of(refusal), None);
     }
 
     fn answered(self, status: StatusCode, broken: Option<&'static str>) {

@@ -18,7 +18,7 @@ use super::Reply;
 const FRAMES: usize = 4;
 
 /// How long a caller may leave a stream unread before it is given up.
-const STALL: Duration = Duration::from_secs(300);
+const STALL: Duration = Duration::from_mins(5);
 
 /// The upstream's side of a streamed answer.
 pub(super) struct Rest {
