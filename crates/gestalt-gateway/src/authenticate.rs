@@ -50,6 +50,10 @@ async fn decide(gateway: &Inner, presented: &Presented) -> Result<Caller, Refusa
     let explicit = explicit_credential(presented)?;
     if let Some(text) = explicit {
         let identity = match recognise(text) {
+            // An API key is an API token; a session's value is a cookie or a bearer.
+            Recognised::WellFormed(TokenKind::Session) if presented.authorization.is_none() => {
+                return Err(does_not_hold());
+            }
             Recognised::WellFormed(TokenKind::Api | TokenKind::Session) => {
                 gateway
                     .identities

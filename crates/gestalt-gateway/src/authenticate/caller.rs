@@ -1,7 +1,6 @@
 //! A caller: proof that a request was authenticated.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -192,10 +191,6 @@ impl Caller {
 
     pub(crate) fn circumstances(&self) -> &Circumstances {
         &self.circumstances
-    }
-
-    pub(crate) fn address(&self) -> Option<IpAddr> {
-        self.circumstances.address
     }
 
     /// The id of the token or session used.

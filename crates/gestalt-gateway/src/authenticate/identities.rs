@@ -131,7 +131,9 @@ impl Identities {
             self.unknown.spend(address, now);
             return Err(super::does_not_hold());
         };
-        let identity = Arc::new(identity?);
+        // What is dead is looked up each time, so it is bounded like what is unknown.
+        let identity = identity.inspect_err(|_| self.unknown.spend(address, now))?;
+        let identity = Arc::new(identity);
         self.known.insert(hash, Arc::clone(&identity));
         if self.epoch.load(Ordering::SeqCst) != epoch {
             self.known.remove(&hash);

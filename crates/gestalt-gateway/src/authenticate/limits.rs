@@ -78,7 +78,7 @@ struct Failures {
 
 impl BackOff {
     const FREE: u32 = 3;
-    const LONGEST: Duration = Duration::from_secs(15 * 60);
+    const LONGEST: Duration = Duration::from_mins(15);
 
     pub(crate) fn new() -> Self {
         Self {
