@@ -5,7 +5,7 @@
 
 pub(crate) mod explain;
 pub(crate) mod pattern;
-pub mod policy;
+pub(crate) mod policy;
 pub(crate) mod scope;
 
 use std::sync::Arc;

@@ -42,11 +42,6 @@ impl Scopes {
         &self.text
     }
 
-    /// The plugins it names.
-    pub(crate) fn plugins(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().map(|scope| scope.plugin.as_str())
-    }
-
     /// Whether the scopes name the plugin at all.
     pub(crate) fn names(&self, plugin: &Plugin) -> bool {
         self.entries.iter().any(|scope| scope.is_of(plugin))
@@ -59,6 +54,17 @@ impl Scopes {
                     Limit::Nothing => true,
                     Limit::Operations(pattern) => pattern.matches(operation),
                     Limit::Connection(name) => connection == Some(name),
+                }
+        })
+    }
+
+    /// Whether the scopes name something over a connection of the plugin.
+    pub(crate) fn reach(&self, plugin: &Plugin, connection: &str) -> bool {
+        self.entries.iter().any(|scope| {
+            scope.is_of(plugin)
+                && match &scope.limit {
+                    Limit::Nothing | Limit::Operations(_) => true,
+                    Limit::Connection(name) => name == connection,
                 }
         })
     }

@@ -32,7 +32,7 @@ const CHECK: Action = action("connection", "connection.check", Permission::Conne
 const ROLLBACK: Action = action("connection", "connection.rollback", Permission::Connect);
 
 /// The longest that a replaced credential is kept.
-const LONGEST_GRACE: Duration = Duration::from_secs(7 * 86_400);
+const LONGEST_GRACE: Duration = Duration::from_hours(7 * 24);
 
 /// Longest value of one field, in bytes.
 const LONGEST_FIELD: usize = 16 * 1_024;
@@ -104,7 +104,8 @@ impl Gateway {
             .find_connection(id)
             .await
             .map_err(from_store)?;
-        let stored = stored.ok_or_else(|| Refusal::internal("the connection is gone".to_owned()))?;
+        let stored =
+            stored.ok_or_else(|| Refusal::internal("the connection is gone".to_owned()))?;
         Ok(ConnectionView {
             warnings,
             ..view(gateway, &stored.row)
@@ -123,7 +124,7 @@ impl Gateway {
         let gateway = &*self.inner;
         let grant = gateway.manage(caller, CHECK)?;
         let checked = async {
-            let stored = find_visible(gateway, caller, id, true).await?;
+            let stored = find_visible(gateway, caller, id).await?;
             let (plugin, index) = configured(gateway, &stored.row)?;
             let entry = &plugin.connections[index];
             if entry.definition.check.is_none() {
@@ -177,7 +178,7 @@ impl Gateway {
         let grant = gateway.manage(caller, ROLLBACK)?;
         let now = gateway.clock.now();
         let found = async {
-            let stored = find_visible(gateway, caller, id, true).await?;
+            let stored = find_visible(gateway, caller, id).await?;
             match stored.row.previous {
                 Some((generation, until)) if until > now => Ok((stored.row, generation)),
                 _ => Err(Refusal::new(
@@ -235,6 +236,17 @@ impl Inner {
                 )
             })?;
         let entry = &plugin.connections[index];
+        let reached = caller
+            .identity()
+            .scopes
+            .as_ref()
+            .is_none_or(|scopes| scopes.reach(&plugin.definition, &entry.name));
+        if !reached {
+            return Err(Refusal::new(
+                Code::InsufficientScope,
+                "The token's scopes do not cover this connection.",
+            ));
+        }
         let owner = owner(caller, entry, request.platform)?;
         let instance: InstanceName = request
             .instance
@@ -243,6 +255,7 @@ impl Inner {
             .map_err(|error| {
                 Refusal::new(Code::InvalidRequest, error.to_string()).field("instance")
             })?;
+        let grace = grace(entry, request)?;
         let fields = check_fields(entry, request)?;
         let injection = resolve::inject(entry, &fields)?;
         let checked = self.check(plugin, entry, injection).await?;
@@ -267,12 +280,13 @@ impl Inner {
         let existing = stored
             .into_iter()
             .find(|stored| stored.row.instance == instance);
+        let kept_until =
+            (existing.is_some() && !grace.is_zero()).then(|| self.clock.now().after(grace));
         let put = self.seal(
             caller,
             (plugin, entry),
             (owner, instance, existing),
             &fields,
-            request.grace,
         )?;
         let warnings = fields
             .iter()
@@ -280,7 +294,11 @@ impl Inner {
             .map(|(name, _)| format!("`{name}` is shorter than 8 bytes, so it is not masked where an upstream echoes it."))
             .collect();
         Ok((
-            Put { checked, ..put },
+            Put {
+                checked,
+                previous_expires_at: kept_until,
+                ..put
+            },
             warnings,
             plugin.id,
             plugin.definition.name.to_string(),
@@ -294,15 +312,8 @@ impl Inner {
         (plugin, entry): (&PluginEntry, &ConnectionEntry),
         (owner, instance, existing): (Owner, InstanceName, Option<StoredConnection>),
         fields: &[(&str, Secret)],
-        grace: Option<Duration>,
     ) -> Result<Put, Refusal> {
         let now = self.clock.now();
-        let grace = grace.unwrap_or(entry.definition.grace);
-        if grace > LONGEST_GRACE {
-            return Err(
-                Refusal::new(Code::InvalidRequest, "The grace is 0 to 7 days.").field("grace"),
-            );
-        }
         let id = match &existing {
             Some(stored) => stored.row.id,
             None => ConnectionId::generate(now, &self.entropy).map_err(Refusal::internal)?,
@@ -352,12 +363,10 @@ impl Inner {
             checked_at: None,
             made_by: caller.subject().to_string(),
         };
-        let previous_expires_at =
-            (existing.is_some() && !grace.is_zero()).then(|| now.after(grace));
         Ok(Put {
             row,
             secrets,
-            previous_expires_at,
+            previous_expires_at: None,
             checked: None,
         })
     }
@@ -430,7 +439,7 @@ impl Inner {
         self.commit(changes, record).await?;
         self.credentials
             .forget(row.owner, row.plugin, &row.connection);
-        let stored = find_visible(self, caller, &row.id.to_string(), false).await?;
+        let stored = find_visible(self, caller, &row.id.to_string()).await?;
         Ok(view(self, &stored.row))
     }
 }
@@ -454,6 +463,15 @@ fn configured(
         .position(|entry| entry.definition.name == row.connection)
         .ok_or_else(gone)?;
     Ok((std::sync::Arc::clone(plugin), index))
+}
+
+/// How long a replaced credential is kept.
+fn grace(entry: &ConnectionEntry, request: &ConnectRequest) -> Result<Duration, Refusal> {
+    let grace = request.grace.unwrap_or(entry.definition.grace);
+    if grace > LONGEST_GRACE {
+        return Err(Refusal::new(Code::InvalidRequest, "The grace is 0 to 7 days.").field("grace"));
+    }
+    Ok(grace)
 }
 
 fn owner(caller: &Caller, entry: &ConnectionEntry, platform: bool) -> Result<Owner, Refusal> {

@@ -38,11 +38,12 @@ impl Gateway {
             owners: Some(owners(caller)),
             plugin: plugin.map(|plugin| plugin.id),
         };
-        let page = gateway
+        let mut page = gateway
             .store
             .list_connections(&filter, &page.request()?)
             .await
             .map_err(from_store)?;
+        page.items.retain(|row| within_scopes(gateway, caller, row));
         Ok(Paged::of(page, |row| view(gateway, &row)))
     }
 
@@ -57,10 +58,7 @@ impl Gateway {
     ) -> Result<ConnectionView, Refusal> {
         let gateway = &*self.inner;
         gateway.manage(caller, READ)?;
-        Ok(view(
-            gateway,
-            &find_visible(gateway, caller, id, false).await?.row,
-        ))
+        Ok(view(gateway, &find_visible(gateway, caller, id).await?.row))
     }
 
     /// Removes a connection with its credential.
@@ -70,7 +68,7 @@ impl Gateway {
     pub async fn disconnect(&self, caller: &Caller, id: &str) -> Result<DisconnectedView, Refusal> {
         let gateway = &*self.inner;
         let grant = gateway.manage(caller, DISCONNECT)?;
-        let found = find_visible(gateway, caller, id, true).await;
+        let found = find_visible(gateway, caller, id).await;
         let row = found
             .map_err(|refusal| gateway.refuse(caller, &grant, refusal))?
             .row;
@@ -211,13 +209,12 @@ fn owners(caller: &Caller) -> Vec<Owner> {
     owners
 }
 
-/// Finds a connection that the caller may see; others' are not there. The shared one may be
-/// changed by admins only.
+/// Finds a connection that the caller may see and change: their own, and for an admin the
+/// shared ones. Others' are not there.
 pub(super) async fn find_visible(
     gateway: &Inner,
     caller: &Caller,
     id: &str,
-    to_change: bool,
 ) -> Result<StoredConnection, Refusal> {
     let id: ConnectionId = read_id(id, "connection")?;
     let stored = gateway
@@ -228,7 +225,7 @@ pub(super) async fn find_visible(
     let stored = stored
         .filter(|stored| owners(caller).contains(&stored.row.owner))
         .ok_or_else(|| not_found("connection"))?;
-    if to_change && !within_scopes(gateway, caller, &stored.row) {
+    if !within_scopes(gateway, caller, &stored.row) {
         return Err(Refusal::new(
             Code::InsufficientScope,
             "The token's scopes do not cover this connection.",
@@ -245,7 +242,7 @@ fn within_scopes(gateway: &Inner, caller: &Caller, row: &ConnectionRow) -> bool 
         .catalogue
         .load()
         .find_id(row.plugin)
-        .is_some_and(|plugin| scopes.names(&plugin.definition))
+        .is_some_and(|plugin| scopes.reach(&plugin.definition, row.connection.as_str()))
 }
 
 /// Says what an integration lacks before it can be invoked.
