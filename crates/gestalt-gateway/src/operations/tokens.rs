@@ -24,7 +24,7 @@ const REVOKE_ALL: Action = action("token", "token.revoke_all", Permission::Token
 const ROTATE: Action = action("token", "token.rotate", Permission::Tokens);
 
 /// The longest overlap of a rotation.
-const LONGEST_GRACE: Duration = Duration::from_secs(7 * 86_400);
+const LONGEST_GRACE: Duration = Duration::from_hours(7 * 24);
 
 /// What a token reaches.
 struct Reach {
@@ -203,6 +203,11 @@ async fn successor(
         .expires_at
         .since(old.created_at)
         .min(gateway.settings.tokens.max_ttl);
+    // A token renews itself, but gives no other one a longer life than its own.
+    let lifetime = match (caller.method(), caller.identity().expires_at) {
+        (Method::Token(own), Some(end)) if own != old.id => lifetime.min(end.since(now)),
+        _ => lifetime,
+    };
     let (new, secret) = make(gateway, caller, old.name.clone(), &reach, lifetime)?;
     Ok((old, new, secret))
 }
@@ -424,7 +429,9 @@ fn view(gateway: &Inner, row: &TokenRow) -> TokenView {
         && row
             .scopes
             .as_deref()
-            .is_none_or(|scopes| Scopes::parse(scopes).is_ok());
+            .is_none_or(|scopes| Scopes::parse(scopes).is_ok())
+        && serde_json::from_str::<Vec<String>>(&row.cidrs)
+            .is_ok_and(|nets| nets.iter().all(|net| net.parse::<IpNet>().is_ok()));
     let status = if row.revoked_at.is_some() {
         "revoked"
     } else if row.expires_at <= gateway.clock.now() {
