@@ -49,6 +49,7 @@ impl Catalogue {
         policy: &PolicySettings,
         upstream: &Upstream,
     ) -> Result<Self, OpenError> {
+        policy.check()?;
         let mut catalogue = Self::default();
         for (id, plugin) in plugins {
             let entry = Arc::new(PluginEntry::compile(id, plugin, policy, upstream)?);
@@ -107,18 +108,12 @@ impl PluginEntry {
         Ok(Self {
             id,
             name,
+            definition,
             compiled,
             policy,
             connections,
             operation_names,
-            definition,
         })
-    }
-
-    pub(crate) fn connection(&self, name: &str) -> Option<&ConnectionEntry> {
-        self.connections
-            .iter()
-            .find(|entry| entry.definition.name.as_str() == name)
     }
 }
 

@@ -55,6 +55,15 @@ impl Default for PolicySettings {
     }
 }
 
+impl PolicySettings {
+    /// Says whether every rule can be compiled, also one that concerns no plugin of today.
+    pub(crate) fn check(&self) -> Result<(), BadSelector> {
+        self.rules
+            .iter()
+            .try_for_each(|rule| Rule::compile(rule).map(drop))
+    }
+}
+
 /// A rule that can match some operation of a plugin.
 #[derive(Debug)]
 struct Rule {
@@ -66,6 +75,10 @@ struct Rule {
 }
 
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a selector that can stand beside the others"
+)]
 struct Subjects {
     everyone: bool,
     any_user: bool,
