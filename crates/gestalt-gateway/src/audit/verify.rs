@@ -188,7 +188,6 @@ async fn chain(
     let mut at: HashMap<u64, String> = HashMap::new();
     let wanted: std::collections::HashSet<u64> =
         held.iter().map(|held| held.checkpoint.seq).collect();
-    let mut broken = false;
     loop {
         let rows = store
             .scan_audit(head.writer, expected, CHUNK)
@@ -199,21 +198,23 @@ async fn chain(
         }
         for row in rows {
             view.records += 1;
-            if row.seq != expected && !broken {
+            if row.seq != expected {
                 let detail = format!("records {expected} to {} are not there", row.seq - 1);
                 fault(&mut view.faults, &writer, expected, "missing", detail);
-                broken = true;
-            }
-            if !broken && let Some(detail) = does_not_hold(&row, &previous) {
-                fault(&mut view.faults, &writer, row.seq, detail.0, detail.1);
-                broken = true;
+            } else if let Some(detail) = does_not_hold(&row, &previous) {
+                fault(
+                    &mut view.faults,
+                    &writer,
+                    row.seq,
+                    "edited",
+                    detail.to_owned(),
+                );
             }
             if wanted.contains(&row.seq) {
                 at.insert(row.seq, gestalt_vault::hex(&row.hash));
             }
             note_generation(&row, generations);
             // After a fault the rest is held against itself, so that a second one is found too.
-            broken = false;
             previous = row.hash;
             expected = row.seq + 1;
         }
@@ -232,15 +233,14 @@ async fn chain(
     Ok(())
 }
 
-fn does_not_hold(row: &AuditRow, previous: &[u8; 32]) -> Option<(&'static str, String)> {
+fn does_not_hold(row: &AuditRow, previous: &[u8; 32]) -> Option<&'static str> {
     if chain_hash(previous, row.writer, row.seq, &row.record) != row.hash {
-        return Some((
-            "edited",
-            "its hash does not follow from the record before it and its own text".to_owned(),
-        ));
+        return Some(
+            "its hash does not follow from the record before it, its place and its own text",
+        );
     }
     let Ok(body) = serde_json::from_str::<Body<'_>>(&row.record) else {
-        return Some(("edited", "its text is not a record".to_owned()));
+        return Some("its text is not a record");
     };
     let same = body.at == row.at.as_micros()
         && body.kind == row.kind
@@ -249,7 +249,7 @@ fn does_not_hold(row: &AuditRow, previous: &[u8; 32]) -> Option<(&'static str, S
         && body.integration.as_deref() == row.plugin.as_deref()
         && body.operation.as_deref() == row.operation.as_deref()
         && body.request_id.as_deref() == row.request.as_deref();
-    (!same).then(|| ("edited", "its columns differ from its text".to_owned()))
+    (!same).then_some("its columns differ from its text")
 }
 
 /// Holds checkpoints against the hashes that are there now.

@@ -330,7 +330,7 @@ pub struct FaultView {
     pub writer: String,
     /// The first place that does not hold.
     pub seq: u64,
-    /// `edited`, `missing`, `reordered`, `truncated`, `checkpoint_mismatch`, `bad_signature`, `rolled_back`.
+    /// `edited` (also moved), `missing`, `truncated`, `checkpoint_mismatch`, `bad_signature`, `rolled_back`.
     pub kind: &'static str,
     /// In a sentence.
     pub detail: String,
