@@ -149,7 +149,7 @@ impl Default for AuditSettings {
             queue: 16_384,
             flush: Duration::from_millis(50),
             checkpoint_every: 10_000,
-            checkpoint_interval: Duration::from_secs(300),
+            checkpoint_interval: Duration::from_mins(5),
             checkpoint_file: None,
         }
     }
@@ -176,7 +176,7 @@ impl Default for LimitSettings {
 
 impl Default for TokenSettings {
     fn default() -> Self {
-        let day = Duration::from_secs(86_400);
+        let day = Duration::from_hours(24);
         Self {
             default_ttl: 30 * day,
             max_ttl: 365 * day,
@@ -187,7 +187,7 @@ impl Default for TokenSettings {
 impl LocalLogin {
     /// A day at most, eight hours idle, codes for thirty minutes.
     pub fn for_email(email: impl Into<String>) -> Self {
-        let hour = Duration::from_secs(3_600);
+        let hour = Duration::from_hours(1);
         Self {
             email: email.into(),
             display_name: None,

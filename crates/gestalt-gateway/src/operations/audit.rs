@@ -3,8 +3,8 @@
 use gestalt_core::{Code, Refusal};
 use gestalt_store::{AuditFilter, AuditRow, Store};
 
-use super::{action, keys};
 use super::views::{AuditQuery, AuditView, PageQuery, Paged, VerificationView, VerifyInput};
+use super::{action, keys};
 use crate::audit::record::Body;
 use crate::audit::{from_store, verify};
 use crate::authenticate::caller::{Caller, Permission};
@@ -88,12 +88,17 @@ impl Gateway {
 ///
 /// # Errors
 /// [`OpenError`], also for a key or checkpoint that is none.
-pub async fn verify_offline(settings: &Settings, input: &VerifyInput) -> Result<VerificationView, OpenError> {
+pub async fn verify_offline(
+    settings: &Settings,
+    input: &VerifyInput,
+) -> Result<VerificationView, OpenError> {
     let store = Store::open(&settings.store).await?;
     let found = async {
         let keyring = keys::open_keyring(&store, settings).await?;
         let refused = |refusal: Refusal| OpenError::Verify(refusal.message);
-        verify::verify(&store, &keyring, input).await.map_err(refused)
+        verify::verify(&store, &keyring, input)
+            .await
+            .map_err(refused)
     };
     let found = found.await;
     store.close().await;

@@ -58,6 +58,7 @@ impl Gateway {
     ///
     /// # Errors
     /// `not_found`, `insufficient_scope`.
+    #[expect(clippy::unused_async, reason = "all operations are awaited alike")]
     pub async fn list_operations(
         &self,
         caller: &Caller,
@@ -74,6 +75,7 @@ impl Gateway {
     ///
     /// # Errors
     /// `not_found`, with the nearest name; `insufficient_scope`.
+    #[expect(clippy::unused_async, reason = "all operations are awaited alike")]
     pub async fn get_operation(
         &self,
         caller: &Caller,

@@ -82,13 +82,14 @@ fn roots(settings: &Settings, salt: &[u8; 16]) -> Result<Vec<RootKey>, OpenError
 }
 
 fn wrapped(row: KeyRow) -> Result<WrappedKey, OpenError> {
-    let unknown = || OpenError::UnknownKey(row.id.to_string());
+    let id = row.id;
+    let unknown = || OpenError::UnknownKey(id.to_string());
     Ok(WrappedKey {
-        id: row.id,
+        id,
         purpose: Purpose::parse(&row.purpose).ok_or_else(unknown)?,
         state: KeyState::parse(&row.state).ok_or_else(unknown)?,
-        root_id: row.root_id.clone(),
-        wrapped: row.wrapped.clone(),
+        root_id: row.root_id,
+        wrapped: row.wrapped,
         created_at: row.created_at,
     })
 }

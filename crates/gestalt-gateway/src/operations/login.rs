@@ -8,12 +8,12 @@ use gestalt_vault::token::{Recognised, TokenKind, mint, recognise};
 use super::action;
 use super::sessions::view;
 use super::views::SessionView;
-use crate::Gateway;
 use crate::audit::from_store;
 use crate::authenticate::caller::{Caller, Permission};
 use crate::authenticate::presented::Presented;
 use crate::authorize::Action;
-use crate::settings::LoginSettings;
+use crate::settings::{LocalLogin, LoginSettings};
+use crate::{Gateway, Inner};
 
 const CODE: Action = action("authentication", "login_code.create", Permission::Admin);
 const LOGIN: Action = action("authentication", "session.create", Permission::Invoke);
@@ -110,24 +110,7 @@ impl Gateway {
         if row.redeemed_at.is_some() || row.expires_at <= now {
             return Err(refused("used or over"));
         }
-        let value = mint(TokenKind::Session, &gateway.entropy).map_err(Refusal::internal)?;
-        let (pepper, hash) = gateway.keyring.hash_token(value.expose());
-        let session = SessionRow {
-            id: SessionId::generate(now, &gateway.entropy).map_err(Refusal::internal)?,
-            owner: row.owner.clone(),
-            hash,
-            pepper,
-            created_at: now,
-            last_seen_at: now,
-            expires_at: now.after(login.session_ttl),
-            idle_timeout_secs: i64::try_from(login.idle_timeout.as_secs()).unwrap_or(i64::MAX),
-            revoked_at: None,
-            address: Some(presented.address.to_string()),
-            user_agent: presented
-                .user_agent
-                .as_ref()
-                .map(|agent| agent.chars().take(300).collect()),
-        };
+        let (session, value) = new_session(gateway, presented, login, &row)?;
         let caller =
             Caller::logging_in(&row.owner, presented).ok_or_else(|| refused("no subject"))?;
         let entry = crate::audit::record::Entry::management(&caller, LOGIN, now).target(session.id);
@@ -149,4 +132,31 @@ impl Gateway {
         let view = view(&caller, &session);
         Ok((value, view))
     }
+}
+
+/// Makes the session that a code is redeemed for.
+fn new_session(
+    gateway: &Inner,
+    presented: &Presented,
+    login: &LocalLogin,
+    code: &LoginCodeRow,
+) -> Result<(SessionRow, Secret), Refusal> {
+    let now = gateway.clock.now();
+    let value = mint(TokenKind::Session, &gateway.entropy).map_err(Refusal::internal)?;
+    let (pepper, hash) = gateway.keyring.hash_token(value.expose());
+    let agent = presented.user_agent.as_ref();
+    let session = SessionRow {
+        id: SessionId::generate(now, &gateway.entropy).map_err(Refusal::internal)?,
+        owner: code.owner.clone(),
+        hash,
+        pepper,
+        created_at: now,
+        last_seen_at: now,
+        expires_at: now.after(login.session_ttl),
+        idle_timeout_secs: i64::try_from(login.idle_timeout.as_secs()).unwrap_or(i64::MAX),
+        revoked_at: None,
+        address: Some(presented.address.to_string()),
+        user_agent: agent.map(|agent| agent.chars().take(300).collect()),
+    };
+    Ok((session, value))
 }
