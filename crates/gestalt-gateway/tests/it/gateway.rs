@@ -125,25 +125,38 @@ impl Seed {
     }
 
     pub(crate) async fn user(&self, name: &str, admin: bool) -> UserId {
+        self.user_with(name, |row| row.admin = admin).await
+    }
+
+    pub(crate) async fn user_with(&self, name: &str, change: impl FnOnce(&mut UserRow)) -> UserId {
         let now = self.clock.now();
         let id = UserId::generate(now, &self.entropy).unwrap();
-        self.write(Change::CreateUser(UserRow {
+        let mut row = UserRow {
             id,
             email: Some(format!("{name}@example.com")),
             display_name: Some(name.to_owned()),
-            admin,
+            admin: false,
             created_at: now,
             disabled_at: None,
-        }))
-        .await;
+        };
+        change(&mut row);
+        self.write(Change::CreateUser(row)).await;
         id
     }
 
     pub(crate) async fn session(&self, user: UserId) -> Secret {
+        self.session_with(user, |_| {}).await
+    }
+
+    pub(crate) async fn session_with(
+        &self,
+        user: UserId,
+        change: impl FnOnce(&mut SessionRow),
+    ) -> Secret {
         let now = self.clock.now();
         let value = mint(TokenKind::Session, &self.entropy).unwrap();
         let (pepper, hash) = self.keyring.hash_token(value.expose());
-        self.write(Change::CreateSession(SessionRow {
+        let mut row = SessionRow {
             id: SessionId::generate(now, &self.entropy).unwrap(),
             owner: Subject::User(user).to_string(),
             hash,
@@ -155,8 +168,9 @@ impl Seed {
             revoked_at: None,
             address: None,
             user_agent: None,
-        }))
-        .await;
+        };
+        change(&mut row);
+        self.write(Change::CreateSession(row)).await;
         value
     }
 

@@ -8,7 +8,21 @@
 )]
 
 mod authenticate;
+mod child;
 mod clients;
+mod connections;
+mod ends;
+mod explain;
+mod floods;
 mod gateway;
+mod isolation;
+mod login;
+mod matrix;
 mod peer;
 mod plugins;
+mod reload;
+mod seals;
+mod tamper;
+mod tokens;
+mod trail;
+mod warm;
