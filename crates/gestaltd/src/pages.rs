@@ -19,6 +19,7 @@ pub(crate) mod cookie;
 mod login;
 mod problems;
 mod start;
+mod token;
 
 const STYLE: &str = include_str!("../templates/style.css");
 
@@ -28,6 +29,7 @@ pub(crate) fn router() -> Router<Door> {
         .route("/", get(start::start))
         .route("/login", get(login::ask).post(login::log_in))
         .route("/logout", post(login::log_out))
+        .route("/token", post(token::create))
         .route("/problems/{code}", get(problems::problem))
         .route("/assets/style.css", get(style))
 }

@@ -128,11 +128,12 @@ pub(super) async fn log_out(
     Ok(to_start(cookie::cleared_session(&door)))
 }
 
-fn not_a_form() -> Refusal {
+pub(super) fn not_a_form() -> Refusal {
     Refusal::new(Code::InvalidRequest, "The form is not complete.")
 }
 
-fn check_form(door: &Door, parts: &Parts, given: &str) -> Result<(), Refusal> {
+/// Refuses a form that another site sent, or that was not shown to this browser.
+pub(super) fn check_form(door: &Door, parts: &Parts, given: &str) -> Result<(), Refusal> {
     let cross_site = presented(parts, door)?.same_origin == Some(false);
     if cross_site || !cookie::form_holds(door, &parts.headers, given) {
         return Err(

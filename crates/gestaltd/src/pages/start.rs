@@ -88,7 +88,7 @@ async fn describe(
     let me = door.gateway().me(caller)?;
     page.who = Some(me.display_name.or(me.email).unwrap_or(me.subject));
     let plugins = door.gateway().list_integrations(caller).await?;
-    page.next = next_steps(&plugins, &page.url);
+    page.next = next_steps(&plugins, &page.url, open);
     page.plugins = plugins.into_iter().map(Plugin::of).collect();
     Ok(page)
 }
@@ -112,11 +112,17 @@ impl Plugin {
     }
 }
 
-fn next_steps(plugins: &[IntegrationView], url: &str) -> Vec<Step> {
+fn next_steps(plugins: &[IntegrationView], url: &str, open: bool) -> Vec<Step> {
     let mut steps = vec![Step {
         text: "Tell the command line where this gateway is:",
         command: format!("gestalt init --url {url}"),
     }];
+    if !open {
+        steps.push(Step {
+            text: "Give it a token, which is made below:",
+            command: "gestalt auth login".to_owned(),
+        });
+    }
     if let Some(plugin) = plugins
         .iter()
         .find(|plugin| plugin.status == "not_connected")
