@@ -1,17 +1,18 @@
 //! What handlers read: JSON bodies, queries, path parameters, durations. Each refuses with
 //! the member at fault and, for an unknown one, the nearest that is known.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use gestalt_core::name::nearest;
 use gestalt_core::{Code, Refusal};
 use http::request::Parts;
 use http::{HeaderMap, Request, header};
 use http_body::Body as HttpBody;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use super::problem::Refused;
@@ -19,6 +20,12 @@ use super::{Door, Limits};
 
 /// Largest JSON body of the API's own operations, in bytes; invocations have their own limit.
 const MAX_INPUT_BYTES: usize = 1024 * 1024;
+
+/// What is read and dropped of a body that is too large, in bytes.
+const MAX_DISCARDED_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long such a body is listened to.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// A JSON object in the body.
 pub(crate) struct Input<T>(pub(crate) T);
@@ -106,30 +113,67 @@ where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let announced = body.size_hint().lower();
-    if announced > max as u64 {
-        return Err(too_large(max));
-    }
-    let whole = tokio::time::timeout(limits.body_timeout, Limited::new(body, max).collect()).await;
-    match whole {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(max)),
-        Ok(Err(error)) => {
-            Err(Refusal::new(Code::InvalidRequest, "The body broke off.").because(error))
-        }
-        Err(_) => Err(Refusal::new(
-            Code::InvalidRequest,
-            "The body did not arrive in time.",
-        )),
-    }
+    let whole = tokio::time::timeout(limits.body_timeout, read(body, max)).await;
+    whole.unwrap_or_else(|_| {
+        let text = "The body did not arrive in time.";
+        Err(Refusal::new(Code::InvalidRequest, text))
+    })
 }
 
-/// What a body over its limit is told.
-pub(super) fn too_large(max: usize) -> Refusal {
-    Refusal::new(
-        Code::TooLarge,
-        format!("The body has more than {max} bytes."),
-    )
+async fn read<B>(body: B, max: usize) -> Result<Bytes, Refusal>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut body = pin!(body);
+    if body.size_hint().lower() > max as u64 {
+        return Err(too_large(body, max).await);
+    }
+    let (mut first, mut more) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let broken = |error: B::Error| {
+            Refusal::new(Code::InvalidRequest, "The body broke off.").because(error)
+        };
+        let Ok(data) = frame.map_err(broken)?.into_data() else {
+            continue;
+        };
+        if first.len() + more.len() + data.len() > max {
+            return Err(too_large(body, max).await);
+        }
+        // Most bodies are one frame, which is kept as it is.
+        if first.is_empty() {
+            first = data;
+        } else {
+            more.extend_from_slice(&data);
+        }
+    }
+    if more.is_empty() {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::with_capacity(first.len() + more.len());
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&more);
+    Ok(whole.freeze())
+}
+
+/// What a body over its limit is told. A client that is still sending would not read its
+/// answer, so some of the rest is taken in and dropped first.
+pub(super) async fn too_large<B>(body: B, max: usize) -> Refusal
+where
+    B: HttpBody<Data = Bytes>,
+{
+    let mut body = pin!(body);
+    let rest = async {
+        let mut left = MAX_DISCARDED_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    let _done = tokio::time::timeout(LINGER, rest).await;
+    Refusal::new(Code::TooLarge, format!("The body has more than {max} bytes."))
 }
 
 /// Reads an object. Serde would take an array for it, its members in order.
@@ -159,6 +203,9 @@ fn from_json(error: &serde_json::Error) -> Refusal {
 
 /// Reads serde's sentence. What it quotes of the input is left out: it may be a secret.
 fn from_message(message: &str, subject: &str) -> Refusal {
+    let known = ["unknown field `", "missing field `", "duplicate field `"];
+    let start = known.iter().filter_map(|phrase| message.find(phrase)).min();
+    let message = &message[start.unwrap_or(0)..];
     let mut quoted = message.split('`').skip(1).step_by(2);
     let first = quoted.next().unwrap_or_default();
     if message.starts_with("unknown field") {

@@ -97,7 +97,7 @@ where
         taken.add_object(bytes, limits.max_json_depth)?;
         None
     } else {
-        stream(door, parts.headers.get(header::CONTENT_TYPE), body)?
+        stream(door, parts.headers.get(header::CONTENT_TYPE), body).await?
     };
     let Taken {
         connection,
@@ -120,7 +120,7 @@ where
 }
 
 /// A body that goes to the upstream as it comes; `None` if there is none.
-fn stream<B>(
+async fn stream<B>(
     door: &Door,
     content_type: Option<&HeaderValue>,
     body: B,
@@ -138,7 +138,7 @@ where
     let max = door.limits().max_stream_bytes;
     let length = body.size_hint().exact();
     if length.is_some_and(|length| length > max as u64) {
-        return Err(input::too_large(max).into());
+        return Err(input::too_large(body, max).await.into());
     }
     Ok(Some(RequestBody {
         content_type: content_type.to_owned(),

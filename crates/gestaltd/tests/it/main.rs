@@ -1,0 +1,14 @@
+//! The door over a real gateway, reached as a client reaches it: through its sockets.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at what it cannot have"
+)]
+
+mod admin_socket;
+mod api;
+mod guard;
+mod house;
+mod invoke;
+mod listeners;
+mod login;
