@@ -6,10 +6,11 @@
 )]
 
 mod actions;
+mod browser;
 mod crash;
+mod httpbin;
 mod isolation;
 mod peers;
 mod readme;
-mod secrets;
-mod story;
+mod schemathesis;
 mod walk;
