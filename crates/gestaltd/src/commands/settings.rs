@@ -85,6 +85,7 @@ fn upstream_settings(limits: &LimitConfig) -> UpstreamSettings {
         connect_timeout: limits.connect_timeout,
         request_timeout: limits.request_timeout,
         idle_timeout: limits.idle_timeout,
+        max_request_bytes: limits.max_request_bytes,
         max_response_bytes: limits.max_response_bytes,
         max_buffered_bytes: limits.max_buffered_bytes,
         max_redirects: limits.max_redirects,
