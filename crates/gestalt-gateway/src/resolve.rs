@@ -3,8 +3,7 @@
 //! The cache holds sealed rows only; a seal is opened per call and the opened fields live as
 //! long as the call. Opening a seal happens here and in `operations::keys`, nowhere else.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use gestalt_core::connection::{AuthKind, ConnectionDefinition, MappedValue, Mode, Owner, State};
 use gestalt_core::id::{ConnectionId, PluginId};
@@ -63,14 +62,15 @@ type Key = (Owner, PluginId, ConnectionName);
 /// Sealed credentials by whose, to which plugin, by which connection; bounded.
 pub(crate) struct Credentials {
     sealed: Cache<Key, Arc<Vec<StoredConnection>>>,
-    epoch: AtomicU64,
+    /// Moves with every change, so that a lookup that overlaps one is not remembered.
+    epoch: RwLock<u64>,
 }
 
 impl Credentials {
     pub(crate) fn new(entries: usize) -> Self {
         Self {
             sealed: Cache::new(entries.max(1)),
-            epoch: AtomicU64::new(0),
+            epoch: RwLock::default(),
         }
     }
 
@@ -80,7 +80,7 @@ impl Credentials {
 
     /// Forgets what has changed.
     pub(crate) fn forget(&self, owner: Owner, plugin: PluginId, connection: &ConnectionName) {
-        self.epoch.fetch_add(1, Ordering::SeqCst);
+        *self.epoch.write().unwrap_or_else(PoisonError::into_inner) += 1;
         self.sealed.remove(&(owner, plugin, connection.clone()));
     }
 
@@ -95,15 +95,15 @@ impl Credentials {
         if let Some(known) = self.sealed.get(&key) {
             return Ok(known);
         }
-        let epoch = self.epoch.load(Ordering::SeqCst);
+        let epoch = *self.epoch.read().unwrap_or_else(PoisonError::into_inner);
         let rows = gateway
             .store
             .find_credentials(&[owner], plugin, connection)
             .await;
         let rows = Arc::new(rows.map_err(crate::audit::from_store)?);
-        self.sealed.insert(key.clone(), Arc::clone(&rows));
-        if self.epoch.load(Ordering::SeqCst) != epoch {
-            self.sealed.remove(&key);
+        let now_at = self.epoch.read().unwrap_or_else(PoisonError::into_inner);
+        if *now_at == epoch {
+            self.sealed.insert(key, Arc::clone(&rows));
         }
         Ok(rows)
     }

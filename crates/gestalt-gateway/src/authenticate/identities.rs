@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use gestalt_core::id::{SessionId, TokenId};
@@ -28,7 +28,7 @@ type Hash = [u8; 32];
 pub(crate) struct Identities {
     known: Cache<Hash, Arc<Identity>>,
     /// Moves with every revocation, so that a lookup that overlaps one is not remembered.
-    epoch: AtomicU64,
+    epoch: RwLock<u64>,
     anonymous: Arc<Identity>,
     unknown: FailureBudget,
     logins: BackOff,
@@ -41,7 +41,7 @@ impl Identities {
     pub(crate) fn new(caches: CacheSettings, limits: LimitSettings) -> Self {
         Self {
             known: Cache::new(caches.identities.max(1)),
-            epoch: AtomicU64::new(0),
+            epoch: RwLock::default(),
             anonymous: Arc::new(Identity::anonymous()),
             unknown: FailureBudget::new(
                 limits.unknown_tokens_burst,
@@ -111,7 +111,7 @@ impl Identities {
             .retry_after(wait));
         }
         let _turn = self.lookups.acquire().await.map_err(Refusal::internal)?;
-        let epoch = self.epoch.load(Ordering::SeqCst);
+        let epoch = *self.epoch.read().unwrap_or_else(PoisonError::into_inner);
         let found = if text.starts_with("gst_ses_") {
             let found = gateway
                 .store
@@ -134,23 +134,27 @@ impl Identities {
         // What is dead is looked up each time, so it is bounded like what is unknown.
         let identity = identity.inspect_err(|_| self.unknown.spend(address, now))?;
         let identity = Arc::new(identity);
-        self.known.insert(hash, Arc::clone(&identity));
-        if self.epoch.load(Ordering::SeqCst) != epoch {
-            self.known.remove(&hash);
+        let now_at = self.epoch.read().unwrap_or_else(PoisonError::into_inner);
+        if *now_at == epoch {
+            self.known.insert(hash, Arc::clone(&identity));
         }
         Ok(identity)
     }
 
     /// Forgets one credential that was revoked or changed.
     pub(crate) fn forget(&self, hash: &Hash) {
-        self.epoch.fetch_add(1, Ordering::SeqCst);
+        self.move_epoch();
         self.known.remove(hash);
     }
 
     /// Forgets all credentials.
     pub(crate) fn forget_all(&self) {
-        self.epoch.fetch_add(1, Ordering::SeqCst);
+        self.move_epoch();
         self.known.clear();
+    }
+
+    fn move_epoch(&self) {
+        *self.epoch.write().unwrap_or_else(PoisonError::into_inner) += 1;
     }
 
     /// Counts a failure before an identity is known; it never refuses a call.
