@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use gestalt_core::{Code, Secret};
-use gestalt_gateway::Method;
+use gestalt_core::{Code, Secret, Timestamp};
 use gestalt_gateway::settings::LoginSettings;
-use gestalt_store::Change;
+use gestalt_gateway::{Method, PageQuery};
+use gestalt_store::{Change, TokenRow};
 
 use crate::clients::{Client, code, token, words};
 use crate::gateway::TestGateway;
@@ -201,7 +201,7 @@ async fn a_token_ends_and_is_bound_to_its_addresses() {
     let test = TestGateway::new().await;
     let mut new = token("t");
     new.expires_in = Some(HOUR);
-    new.cidrs = words(&["192.0.2.0/24", "2001:db8::/32"]);
+    new.cidrs = Some(words(&["192.0.2.0/24", "2001:db8::/32"]));
     let made = test.cookie(&test.bob).make_token(&new).await.unwrap().1;
     for outside in ["127.0.0.1", "192.0.3.1", "2001:db9::1"] {
         let client = test.bearer(&made).from(outside);
@@ -254,18 +254,20 @@ async fn anonymous_tokens_stop_once_a_login_is_configured() {
     );
 }
 
+type Break = fn(&mut TokenRow);
+
 #[tokio::test]
 async fn what_is_stored_and_does_not_parse_makes_a_token_unusable() {
     let mut test = TestGateway::new().await;
     let owner = test.bob.subject();
-    let broken: [(&str, fn(&mut gestalt_store::TokenRow)); 6] = [
+    let broken: [(&str, Break); 6] = [
         ("no JSON", |row| row.permissions = "all".to_owned()),
         ("unknown word", |row| {
-            row.permissions = r#"["invoke","root"]"#.to_owned()
+            row.permissions = r#"["invoke","root"]"#.to_owned();
         }),
         ("empty", |row| row.permissions = String::new()),
         ("scopes", |row| {
-            row.scopes = Some("Tracker:*:x y".to_owned())
+            row.scopes = Some("Tracker:*:x y".to_owned());
         }),
         ("empty scopes", |row| row.scopes = Some(String::new())),
         ("cidrs", |row| row.cidrs = r#"["10.0.0.0/99"]"#.to_owned()),
@@ -283,7 +285,7 @@ async fn what_is_stored_and_does_not_parse_makes_a_token_unusable() {
     let caller = test.cookie(&test.bob).caller().await.unwrap();
     let listed = test
         .gateway
-        .list_tokens(&caller, Default::default())
+        .list_tokens(&caller, PageQuery::default())
         .await
         .unwrap();
     assert_eq!(listed.items.len(), 6);
@@ -312,7 +314,7 @@ async fn failures_before_an_identity_is_known_are_counted_and_uses_are_noted() {
                 limit: 10,
             };
             seed.write(Change::DestroyExpiredSecrets {
-                before: Default::default(),
+                before: Timestamp::default(),
             })
             .await;
             seed.store.list_auth_failures(&page).await.unwrap().items

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use gestalt_core::connection::Mode;
 use gestalt_core::{Code, Secret};
-use gestalt_gateway::CatalogueSettings;
 use gestalt_gateway::settings::Durability;
+use gestalt_gateway::{AuditQuery, CatalogueSettings, VerifyInput};
 use serde::{Deserialize, Serialize};
 
 use crate::clients::Client;
@@ -187,7 +187,7 @@ async fn killed_during_a_call(strict: bool) -> TestGateway {
     let ada = test.cookie(&test.ada).caller().await.unwrap();
     let found = test
         .gateway
-        .verify_audit(&ada, Default::default())
+        .verify_audit(&ada, VerifyInput::default())
         .await
         .unwrap();
     assert!(found.ok, "{found:?}");
@@ -201,7 +201,7 @@ fn gaps(records: &[gestalt_gateway::AuditView]) -> usize {
 #[tokio::test]
 async fn s32_kill_between_intent_and_outcome_is_unknown_under_strict() {
     let mut test = killed_during_a_call(true).await;
-    let look = async |test: &TestGateway| test.cookie(&test.ada).trail(Default::default()).await;
+    let look = async |test: &TestGateway| test.cookie(&test.ada).trail(AuditQuery::default()).await;
     let records = look(&test).await;
     let calls: Vec<_> = records
         .iter()
@@ -234,10 +234,10 @@ async fn s32_kill_between_intent_and_outcome_is_unknown_under_strict() {
 #[tokio::test]
 async fn s32_kill_under_buffered_leaves_a_gap_record() {
     let mut test = killed_during_a_call(false).await;
-    let records = test.cookie(&test.ada).trail(Default::default()).await;
+    let records = test.cookie(&test.ada).trail(AuditQuery::default()).await;
     assert_eq!(gaps(&records), 1);
     test.reopen(async |_| ()).await;
-    let records = test.cookie(&test.ada).trail(Default::default()).await;
+    let records = test.cookie(&test.ada).trail(AuditQuery::default()).await;
     assert_eq!(gaps(&records), 1, "an end in good order leaves none");
 }
 
@@ -278,7 +278,7 @@ async fn s30_under_strict_no_upstream_call_when_the_trail_cannot_be_written() {
     let caller = ada.caller().await.unwrap();
     let found = test
         .gateway
-        .verify_audit(&caller, Default::default())
+        .verify_audit(&caller, VerifyInput::default())
         .await
         .unwrap();
     assert!(found.ok, "{found:?}");

@@ -177,8 +177,8 @@ pub(crate) fn token(name: &str) -> NewToken {
     }
 }
 
-pub(crate) fn words(words: &[&str]) -> Option<Vec<String>> {
-    Some(words.iter().map(|word| (*word).to_owned()).collect())
+pub(crate) fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// Why something was refused.

@@ -41,7 +41,7 @@ async fn a_bad_reload_keeps_the_old() {
             all.policy.rules = vec![rule(Effect::Deny, "everyone", &[])];
         }),
         changed(&test, |all| {
-            all.plugins[0].operations[0].path = "/{nothing}".to_owned()
+            all.plugins[0].operations[0].path = "/{nothing}".to_owned();
         }),
         changed(&test, |all| {
             all.plugins[0].connections[0].mapping.headers[0].0 = "no header".to_owned();
@@ -50,7 +50,7 @@ async fn a_bad_reload_keeps_the_old() {
             all.plugins[0].connections[0].fields[0].pattern = Some("(".to_owned());
         }),
         changed(&test, |all| {
-            all.plugins[0].connections[0].kind = AuthKind::Oauth2
+            all.plugins[0].connections[0].kind = AuthKind::Oauth2;
         }),
     ];
     for (number, catalogue) in bad.into_iter().enumerate() {

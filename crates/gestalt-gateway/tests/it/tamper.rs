@@ -50,11 +50,10 @@ impl AtRest {
     async fn verify(&mut self, lines: &[Value], input: VerifyInput) -> VerificationView {
         self.made += 1;
         let path = self.folder().join(format!("changed-{}", self.made));
-        let mut text: String = lines.iter().map(nested).collect();
+        let text: String = lines.iter().map(nested).collect();
         let rows = lines.len() - 1;
         let trailer = json!({ "rows": rows, "sha256": hex(&sha256(&[text.as_bytes()])) });
-        text.push_str(&format!("{trailer}\n"));
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, format!("{text}{trailer}\n")).unwrap();
         let setup = Setup {
             database: self.folder().join(format!("changed-{}.db", self.made)),
             ..self.test.setup.clone()
@@ -122,10 +121,8 @@ fn recompute(lines: &mut [Value], from: u64) {
     let end = last(lines);
     let mut previous = unhex(&lines[at(lines, from - 1)][HASH]);
     for seq in from..=end {
-        let line = &mut lines
-            .iter_mut()
-            .find(|line| is_record(line) && line[SEQ] == seq)
-            .unwrap();
+        let place = at(lines, seq);
+        let line = &mut lines[place];
         let writer: gestalt_core::id::WriterId = line[WRITER].as_str().unwrap().parse().unwrap();
         let record = line[RECORD].as_str().unwrap();
         previous = sha256(&[

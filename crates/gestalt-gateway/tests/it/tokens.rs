@@ -28,12 +28,12 @@ async fn what_does_not_hold_is_refused() {
         asking(|new| new.name = "a\nb".to_owned()),
         asking(|new| new.scopes = Some(String::new())),
         asking(|new| new.scopes = Some("Tracker".to_owned())),
-        asking(|new| new.permissions = words(&[])),
-        asking(|new| new.permissions = words(&["root"])),
+        asking(|new| new.permissions = Some(words(&[]))),
+        asking(|new| new.permissions = Some(words(&["root"]))),
         asking(|new| new.expires_in = Some(Duration::ZERO)),
         asking(|new| new.expires_in = Some(366 * DAY)),
-        asking(|new| new.cidrs = words(&["10.0.0.0/99"])),
-        asking(|new| new.cidrs = words(&["everywhere"])),
+        asking(|new| new.cidrs = Some(words(&["10.0.0.0/99"]))),
+        asking(|new| new.cidrs = Some(words(&["everywhere"]))),
     ];
     for (number, new) in bad.iter().enumerate() {
         assert_eq!(
@@ -50,7 +50,7 @@ async fn what_does_not_hold_is_refused() {
 #[tokio::test]
 async fn admin_is_named_by_an_admins_own_session_only() {
     let test = TestGateway::new().await;
-    let admin = asking(|new| new.permissions = words(&["invoke", "tokens", "admin"]));
+    let admin = asking(|new| new.permissions = Some(words(&["invoke", "tokens", "admin"])));
     assert_eq!(
         code(test.cookie(&test.bob).make_token(&admin).await),
         Code::Forbidden
@@ -73,7 +73,7 @@ async fn admin_is_named_by_an_admins_own_session_only() {
 #[tokio::test]
 async fn a_token_without_the_permission_makes_and_sees_none() {
     let test = TestGateway::new().await;
-    let narrow = asking(|new| new.permissions = words(&["invoke"]));
+    let narrow = asking(|new| new.permissions = Some(words(&["invoke"])));
     let (view, secret) = test.cookie(&test.bob).make_token(&narrow).await.unwrap();
     let client = test.bearer(&secret);
     assert_eq!(
