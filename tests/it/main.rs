@@ -10,6 +10,7 @@ mod browser;
 mod crash;
 mod httpbin;
 mod isolation;
+mod local_login;
 mod peers;
 mod readme;
 mod schemathesis;
