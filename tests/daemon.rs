@@ -48,7 +48,15 @@ impl Daemon {
     ///
     /// When it does not become ready.
     pub async fn start_with(start: Start) -> Self {
-        let home = tempfile::tempdir().expect("a temporary folder");
+        Self::start_in(tempfile::tempdir().expect("a temporary folder"), start).await
+    }
+
+    /// Starts a daemon in a home that exists.
+    ///
+    /// # Panics
+    ///
+    /// When it does not become ready.
+    pub async fn start_in(home: TempDir, start: Start) -> Self {
         let (program, url) = run(home.path(), &start).await;
         Self {
             home,
@@ -157,14 +165,40 @@ impl Daemon {
     }
 }
 
-async fn run(home: &Path, start: &Start) -> (Program, String) {
+/// Runs `gestaltd` in a home where no daemon runs, until it ends; `start` gives the files of
+/// configuration that are not there yet, and the variables.
+///
+/// # Panics
+///
+/// When it cannot be started, or serves.
+pub async fn attempt(home: &Path, start: &Start, arguments: &[&str]) -> crate::cli::Ran {
+    let mut command = command(home, start);
+    command.args(arguments);
+    for file in write_config(home, start) {
+        command.arg("--config").arg(file);
+    }
+    let mut program = Program::start(command);
+    let served = program.said_or_ended("listening on ").await;
+    assert!(served.is_none(), "it serves:\n{}", program.log());
+    let code = program.ended().await.code().unwrap_or(-1);
+    // Both streams together.
+    let (out, err) = (program.log(), program.log());
+    crate::cli::Ran { code, out, err }
+}
+
+/// Writes the files of configuration; a file that is there stays as a test has left it.
+fn write_config(home: &Path, start: &Start) -> Vec<PathBuf> {
     let files = config_files(home, start);
     for (file, text) in files.iter().zip(&start.config) {
-        // A restart keeps what a test has changed meanwhile.
         if !file.exists() {
             fs::write(file, text).expect("a file in a temporary folder");
         }
     }
+    files
+}
+
+async fn run(home: &Path, start: &Start) -> (Program, String) {
+    let files = write_config(home, start);
     let mut serve = command(home, start);
     serve.arg("serve");
     for file in files {

@@ -14,6 +14,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// The header by which its accounts are told apart.
 pub const KEY_HEADER: &str = "x-echo-key";
@@ -24,6 +25,7 @@ pub struct Echo {
     /// Its address, as `http://127.0.0.1:PORT`.
     pub url: String,
     seen: Arc<Mutex<Vec<Value>>>,
+    held: watch::Sender<bool>,
 }
 
 impl Echo {
@@ -40,10 +42,12 @@ impl Echo {
         let address = listener.local_addr().expect("an address");
         let seen = Arc::new(Mutex::new(Vec::new()));
         let remembered = Arc::clone(&seen);
+        let (held, gate) = watch::channel(false);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let seen = Arc::clone(&remembered);
-                let answer = service_fn(move |request| answer(request, Arc::clone(&seen)));
+                let (seen, gate) = (Arc::clone(&remembered), gate.clone());
+                let answer =
+                    service_fn(move |request| answer(request, Arc::clone(&seen), gate.clone()));
                 let connection =
                     http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
                 tokio::spawn(connection);
@@ -52,7 +56,18 @@ impl Echo {
         Self {
             url: format!("http://{address}"),
             seen,
+            held,
         }
+    }
+
+    /// Answers nothing until [`Self::release`]; what it is asked is remembered at once.
+    pub fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// Answers what it was asked meanwhile.
+    pub fn release(&self) {
+        self.held.send_replace(false);
     }
 
     /// What it was asked so far, in its answers' form.
@@ -117,6 +132,7 @@ plugins:
 async fn answer(
     request: Request<Incoming>,
     seen: Arc<Mutex<Vec<Value>>>,
+    mut gate: watch::Receiver<bool>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body
@@ -139,7 +155,12 @@ async fn answer(
     if let Some(status) = status.and_then(|status| status.parse().ok()) {
         *answer.status_mut() = status;
     }
-    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    seen.push(said);
+    let remember = || {
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.push(said);
+    };
+    remember();
+    // The gate's other side goes with the upstream.
+    let _gone = gate.wait_for(|held| !held).await;
     Ok(answer)
 }

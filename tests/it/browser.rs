@@ -19,10 +19,18 @@ pub(crate) fn code_of(link: &str) -> String {
 /// Opens a login page; `path` may carry a code.
 pub(crate) async fn open(daemon: &Daemon, path: &str) -> Page {
     let page = daemon.client().get(path).await.expect(200);
-    let cookie = page.header("set-cookie").split(';').next().unwrap().to_owned();
+    let cookie = page
+        .header("set-cookie")
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
     let (_, form) = cookie.split_once('=').unwrap();
     assert!(page.text().contains(form));
-    Page { form: form.to_owned(), cookie }
+    Page {
+        form: form.to_owned(),
+        cookie,
+    }
 }
 
 impl Page {
@@ -33,7 +41,10 @@ impl Page {
             .header("sec-fetch-site", "same-origin")
             .header(COOKIE, &self.cookie);
         let body = format!("code={code}&form={}", self.form);
-        daemon.client().request(request.body(body.into()).unwrap()).await
+        daemon
+            .client()
+            .request(request.body(body.into()).unwrap())
+            .await
     }
 }
 

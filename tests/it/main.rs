@@ -7,11 +7,14 @@
 
 mod actions;
 mod browser;
-mod crash;
 mod httpbin;
 mod isolation;
+mod lifecycle;
 mod local_login;
 mod peers;
 mod readme;
+mod s23_secrets;
+mod s50_kill;
 mod schemathesis;
+mod security_headers;
 mod walk;

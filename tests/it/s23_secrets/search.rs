@@ -1,7 +1,5 @@
 //! Finds secrets in bytes, however they were written down.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
@@ -47,20 +45,15 @@ impl Searcher {
 
 /// Every way to write bytes that is searched for, by name.
 pub(super) fn forms(secret: &[u8]) -> Vec<(&'static str, String)> {
-    let each = |write: fn(&mut String, u8)| {
-        secret.iter().fold(String::new(), |mut text, byte| {
-            write(&mut text, *byte);
-            text
-        })
-    };
+    let each = |write: fn(u8) -> String| secret.iter().copied().map(write).collect::<String>();
     let mut forms = vec![
         ("raw", String::from_utf8_lossy(secret).into_owned()),
-        ("percent", each(|text, byte| drop(write!(text, "%{byte:02X}")))),
-        ("percent, lower", each(|text, byte| drop(write!(text, "%{byte:02x}")))),
-        ("hex", each(|text, byte| drop(write!(text, "{byte:02x}")))),
-        ("hex, upper", each(|text, byte| drop(write!(text, "{byte:02X}")))),
-        ("JSON escapes", each(|text, byte| drop(write!(text, "\\u{byte:04x}")))),
-        ("a list of bytes", each(|text, byte| drop(write!(text, "{byte}, ")))),
+        ("percent", each(|byte| format!("%{byte:02X}"))),
+        ("percent, lower", each(|byte| format!("%{byte:02x}"))),
+        ("hex", each(|byte| format!("{byte:02x}"))),
+        ("hex, upper", each(|byte| format!("{byte:02X}"))),
+        ("JSON escapes", each(|byte| format!("\\u{byte:04x}"))),
+        ("a list of bytes", each(|byte| format!("{byte}, "))),
     ];
     for before in 0..3 {
         forms.push(("base64", base64_at(before, secret, &STANDARD)));
@@ -71,11 +64,7 @@ pub(super) fn forms(secret: &[u8]) -> Vec<(&'static str, String)> {
 
 /// What base64 makes of the secret behind `before` unknown bytes, without the characters
 /// that its neighbours have a part in.
-fn base64_at(
-    before: usize,
-    secret: &[u8],
-    alphabet: &base64::engine::GeneralPurpose,
-) -> String {
+fn base64_at(before: usize, secret: &[u8], alphabet: &base64::engine::GeneralPurpose) -> String {
     let mut bytes = vec![0; before];
     bytes.extend_from_slice(secret);
     let whole = alphabet.encode(&bytes);
