@@ -22,6 +22,7 @@ shape! {
         pub instance: Option<String>,
         /// For whom: `user:usr_…` or `anonymous`; the caller if absent. Others' only for admins.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(pattern = "^(anonymous|user:usr_[0-9a-f]{32}|service_account:svc_[0-9a-f]{32})$"))]
         pub subject: Option<String>,
     }
 }

@@ -282,10 +282,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_one_requests_fault_and_its_words_are_for_the_log() {
-        let refused = no_panic::<()>(async { panic!("token gst_api_x") }).await.err().unwrap();
+        let refused = no_panic::<()>(async { panic!("token gst_api_x") })
+            .await
+            .err()
+            .unwrap();
         let refusal = refused.refusal();
         assert_eq!(refusal.code, Code::Internal);
         assert!(!refusal.message.contains("gst_api"));
-        assert!(refusal.cause.as_ref().is_some_and(|cause| cause.to_string().starts_with("panic: ")));
+        assert!(
+            refusal
+                .cause
+                .as_ref()
+                .is_some_and(|cause| cause.to_string().starts_with("panic: "))
+        );
     }
 }

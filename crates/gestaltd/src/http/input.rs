@@ -173,7 +173,10 @@ where
         }
     };
     let _done = tokio::time::timeout(LINGER, rest).await;
-    Refusal::new(Code::TooLarge, format!("The body has more than {max} bytes."))
+    Refusal::new(
+        Code::TooLarge,
+        format!("The body has more than {max} bytes."),
+    )
 }
 
 /// Reads an object. Serde would take an array for it, its members in order.
@@ -286,10 +289,7 @@ mod tests {
         ] {
             assert!(duration(bad, "expiresIn").is_err(), "{bad}");
         }
-        assert_eq!(
-            duration("30d", "x").unwrap(),
-            Duration::from_hours(720)
-        );
+        assert_eq!(duration("30d", "x").unwrap(), Duration::from_hours(720));
         assert_eq!(duration("0s", "x").unwrap(), Duration::ZERO);
         assert_eq!(duration("90m", "x").unwrap(), Duration::from_mins(90));
     }

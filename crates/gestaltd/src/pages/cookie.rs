@@ -68,8 +68,15 @@ pub(super) fn form_token(door: &Door, headers: &HeaderMap) -> Result<FormToken, 
             cookie: None,
         });
     }
-    let (one, other) = (door.entropy().array().map_err(Refusal::internal)?, door.entropy().array().map_err(Refusal::internal)?);
-    let value = format!("{:032x}{:032x}", u128::from_be_bytes(one), u128::from_be_bytes(other));
+    let (one, other) = (
+        door.entropy().array().map_err(Refusal::internal)?,
+        door.entropy().array().map_err(Refusal::internal)?,
+    );
+    let value = format!(
+        "{:032x}{:032x}",
+        u128::from_be_bytes(one),
+        u128::from_be_bytes(other)
+    );
     let text = format!("{name}={value}{}", attributes(door, "Strict"));
     let mut cookie = HeaderValue::try_from(text).map_err(Refusal::internal)?;
     cookie.set_sensitive(true);

@@ -244,3 +244,17 @@ async fn every_code_has_its_page() {
         "not_found"
     );
 }
+
+#[tokio::test]
+async fn the_start_page_opens_from_a_link_on_any_site() {
+    let house = House::open().await;
+    for site in ["cross-site", "same-site", "none"] {
+        let page = house
+            .get("/")
+            .with("sec-fetch-site", site)
+            .with("accept", "text/html");
+        let page = page.send().await;
+        assert_eq!(page.status, 200, "{site}");
+        assert!(page.text().contains("Demo notes"), "{site}");
+    }
+}

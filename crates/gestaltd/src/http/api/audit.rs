@@ -137,7 +137,10 @@ pub(super) async fn export_audit(
     let (query, page) = filter.split()?;
     let left = page.limit.map_or(u64::MAX, u64::from);
     let first = batch(page.cursor);
-    let first = door.gateway().export_audit(&caller.0, query.clone(), first).await?;
+    let first = door
+        .gateway()
+        .export_audit(&caller.0, query.clone(), first)
+        .await?;
     let (lines, body) = mpsc::channel(2);
     let export = Export {
         door: door.0,

@@ -78,7 +78,10 @@ pub(crate) fn document() -> OpenApi {
         ];
         let upstreams = upstreams.iter().any(|part| path.contains(part));
         for operation in operations(item) {
-            let optional = operation.operation_id.as_deref().is_some_and(|id| OPTIONAL_BODY.contains(&id));
+            let optional = operation
+                .operation_id
+                .as_deref()
+                .is_some_and(|id| OPTIONAL_BODY.contains(&id));
             if let (true, Some(RefOr::T(body))) = (optional, &mut operation.request_body) {
                 body.required = Some(Required::False);
             }
@@ -193,7 +196,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
         ("_instance" = Option<String>, Query, description = "Which account.", pattern = "^[A-Za-z0-9._-]{1,64}$"),
         ("_continuation" = Option<String>, Query, description = "The `Gestalt-Continuation` of the page before."),
     ),
-    responses((status = "default", description = "The upstream's own answer; `Gestalt-Source: upstream`."))
+    responses((status = "default", description = "The upstream's own answer, with `Gestalt-Source: upstream`. Where it comes in pages, `Gestalt-Continuation` asks for the next one, and `Gestalt-Stopped` says why there is none."))
 )]
 pub(super) async fn invoke_by_get(
     door: axum::extract::State<crate::http::Door>,
@@ -214,12 +217,15 @@ pub(super) async fn invoke_by_get(
     params(
         ("integration" = String, Path, description = "The plugin.", pattern = "^[a-z][a-z0-9_-]{0,30}$"),
         ("operation" = String, Path, description = "The operation.", pattern = "^[A-Za-z][A-Za-z0-9_.-]{0,127}$"),
+        ("_connection" = Option<String>, Query, description = "Which connection.", pattern = "^[A-Za-z0-9._-]{1,64}$"),
+        ("_instance" = Option<String>, Query, description = "Which account.", pattern = "^[A-Za-z0-9._-]{1,64}$"),
+        ("_continuation" = Option<String>, Query, description = "The `Gestalt-Continuation` of the page before."),
     ),
     request_body(
         content((Arguments = "application/json"), (Vec<u8> = "*/*")),
         description = "The arguments."
     ),
-    responses((status = "default", description = "The upstream's own answer; `Gestalt-Source: upstream`."))
+    responses((status = "default", description = "The upstream's own answer, with `Gestalt-Source: upstream`. Where it comes in pages, `Gestalt-Continuation` asks for the next one, and `Gestalt-Stopped` says why there is none."))
 )]
 pub(super) async fn invoke_by_post(
     door: axum::extract::State<crate::http::Door>,
@@ -238,11 +244,14 @@ pub(super) async fn invoke_by_post(
 struct Arguments {
     /// Which connection.
     #[serde(rename = "_connection")]
+    #[schema(nullable = false, pattern = "^[A-Za-z0-9._-]{1,64}$")]
     connection: Option<String>,
     /// Which account.
     #[serde(rename = "_instance")]
+    #[schema(nullable = false, pattern = "^[A-Za-z0-9._-]{1,64}$")]
     instance: Option<String>,
     /// The `Gestalt-Continuation` of the page before.
     #[serde(rename = "_continuation")]
+    #[schema(nullable = false)]
     continuation: Option<String>,
 }
