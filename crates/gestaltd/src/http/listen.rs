@@ -123,9 +123,7 @@ fn server(limits: &super::Limits) -> http1::Builder {
     server
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
-        .max_header_size(limits.max_head_bytes)
-        .half_close(false)
-        .pipeline_flush(true);
+        .max_header_size(limits.max_head_bytes);
     server
 }
 
