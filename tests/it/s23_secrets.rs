@@ -5,20 +5,21 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use gestalt_e2e::daemon::Start;
 use gestalt_e2e::{Answer, Cli, Client, Daemon, Postgres};
-use hyper::header::{AUTHORIZATION, COOKIE, HeaderName};
-use hyper::{Method, Request};
+use hyper::Method;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::browser;
 
+mod house;
 mod mirror;
+mod plant;
 mod search;
 
+use house::start;
 use mirror::Mirror;
+use plant::{blunder, misconfigure, plant};
 use search::Searcher;
 
 /// Planted credentials.
@@ -63,91 +64,16 @@ fn canary(number: usize) -> String {
     format!("{MARKER}{number:04}")
 }
 
-fn config(mirror: &Mirror, secrets: &Path, more: &str) -> String {
-    let field =
-        |name: &str| format!("{{ valueFrom: {{ credentialFieldRef: {{ name: {name} }} }} }}");
-    let operation = |name: &str, path: &str, more: &str| {
-        format!(
-            "          - {{ name: {name}, description: One., method: GET, path: \"{path}\", readOnly: true, \
-             parameters: [{{ name: word, in: query, type: string }}{}], {more} }}\n",
-            if path.contains("{code}") {
-                ", { name: code, in: path, type: integer, required: true }"
-            } else {
-                ""
-            }
-        )
-    };
-    let paged =
-        "pagination: { style: cursor, cursorParam: after, cursorPath: /next, resultsPath: /items }";
-    let operations: String = [
-        operation("say", "/say", ""),
-        operation("status", "/status/{code}", ""),
-        operation("headers", "/headers", ""),
-        operation("redirect", "/redirect", ""),
-        operation("cut", "/cut", ""),
-        operation("paged", "/paged", paged),
-    ]
-    .concat();
-    format!(
-        r#"server:
-  public: {{ host: 127.0.0.1, port: 0 }}
-  encryptionKey: {{ secret: {{ provider: env, name: ROOT_KEY }} }}
-  previousEncryptionKeys: [{{ secret: {{ provider: files, name: old }} }}]
-audit: {{ checkpoint: {{ every: 100, file: checkpoints.jsonl }} }}
-plugins:
-  mirror:
-    connections:
-      keyed:
-        mode: user
-        auth:
-          type: manual
-          credentials:
-            - {{ name: key, label: Key, secret: true, pattern: "^xQ7v[A-Za-z0-9]+$" }}
-            - {{ name: pin, label: Pin, secret: true }}
-          authMapping: {{ headers: {{ X-Key: {key}, X-Static: {{ value: "${{STATIC}}" }} }}, query: {{ pin: {pin} }} }}
-      basic: {{ mode: user, auth: {{ type: basic }} }}
-      bearer: {{ mode: user, auth: {{ type: bearer }} }}
-      shared: {{ mode: platform, auth: {{ type: bearer }} }}
-    egress: {{ allowedCidrs: ["127.0.0.1/32:{port}"] }}
-    surfaces:
-      rest:
-        baseUrl: http://127.0.0.1:{port}
-        operations:
-{operations}          - name: write
-            description: Writes.
-            method: POST
-            path: /say
-            body: {{ contentType: application/json, schema: {{ type: object, properties: {{ text: {{ type: string }} }} }} }}
-providers:
-  authentication: {{ local: {{}} }}
-  secrets: {{ env: {{}}, files: {{ source: file, config: {{ path: {secrets} }} }} }}
-{more}"#,
-        key = field("key"),
-        pin = field("pin"),
-        port = mirror.port,
-        secrets = secrets.display(),
-    )
-}
-
-/// A daemon with a login, and the operator's secrets outside its folder.
-async fn start(mirror: &Mirror, secrets: &TempDir, more: &str) -> Daemon {
-    fs::write(secrets.path().join("old"), OLD_ROOT_KEY).unwrap();
-    let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    Daemon::start_with(Start {
-        config: vec![config(mirror, secrets.path(), more)],
-        environment: vec![
-            variable("ROOT_KEY", ROOT_KEY),
-            variable("STATIC", STATIC),
-            variable("DATABASE_PASSWORD", PASSWORD),
-            variable("GESTALT_LOG", "debug"),
-        ],
-    })
-    .await
+fn root_key_bytes() -> Vec<u8> {
+    let digits = ROOT_KEY.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.map(byte).collect()
 }
 
 fn operator_secrets(searcher: &mut Searcher) {
     searcher.add("a planted credential", MARKER);
     searcher.add("the root key", ROOT_KEY);
+    searcher.add_bytes("the root key's bytes", &root_key_bytes());
     searcher.add("the old root key", OLD_ROOT_KEY);
     searcher.add("a header's value", STATIC);
 }
@@ -191,153 +117,6 @@ async fn tokens(admin: &Client, searcher: &mut Searcher) -> (String, String) {
         searcher.add("a token", text(token).trim_start_matches("gst_api_"));
     }
     (text(&made[2]), text(&made[1]))
-}
-
-/// Plants a credential and makes an upstream give it away.
-async fn plant(client: &Client, admin: &Client, heard: &Heard, number: usize) {
-    let canary = canary(number);
-    let (connection, credentials) = match number % 8 {
-        0..=3 => (
-            "keyed",
-            json!({ "key": canary, "pin": format!("pin-of-{canary}") }),
-        ),
-        4 | 5 => (
-            "basic",
-            json!({ "username": format!("user{number}"), "password": canary }),
-        ),
-        6 => ("bearer", json!({ "token": canary })),
-        _ => ("shared", json!({ "token": canary })),
-    };
-    let shared = connection == "shared";
-    let instance = if shared {
-        "default".to_owned()
-    } else {
-        format!("i{}", number % REPLACED)
-    };
-    let body = json!({
-        "integration": "mirror", "connection": connection, "instance": instance,
-        "credentials": credentials, "platform": shared,
-    });
-    let connecting = if shared { admin } else { client };
-    let connected = connecting.post("/api/v1/auth/connect-manual", &body).await;
-    heard.hear(connected).expect(201);
-    let operation = match number / 8 % 8 {
-        0 => "say?",
-        1 => "status?code=501&",
-        2 => "status?code=404&",
-        3 => "headers?",
-        4 => "redirect?",
-        5 => "cut?",
-        6 => "paged?",
-        // From here on the connection is to be renewed.
-        _ => "status?code=401&",
-    };
-    let path = format!(
-        "/api/v1/mirror/{operation}word={ARGUMENT}{number}&_connection={connection}&_instance={instance}"
-    );
-    let request = Request::get(&path).body(String::new().into()).unwrap();
-    // An answer that the upstream cut off is no whole answer to us either.
-    match client.try_request(request).await {
-        Ok(answer) => assert_ne!(heard.hear(answer).status, 500, "a fault of ours"),
-        Err(error) => heard.note(&error),
-    }
-}
-
-/// Sends secrets where they do not belong.
-async fn blunder(daemon: &Daemon, client: &Client, heard: &Heard, dead: &str) {
-    let canary = canary(9_999);
-    let connect = "/api/v1/auth/connect-manual";
-    let bodies = [
-        json!({ "integration": "mirror", "connection": "keyed", "credentials": { "key": format!("bad form {canary}"), "pin": canary } }),
-        json!({ "integration": "mirror", "connection": "keyed", "credentials": { "key": canary } }),
-        json!({ "integration": "mirror", "connection": "keyed", "credentials": { "kay": canary } }),
-        json!({ "integration": "mirror", "connection": "keyed", "credentials": { "key": [canary] } }),
-        json!({ "integration": "mirror", "connection": "keyed", "credentials": canary }),
-        json!({ "integration": "mirror", "connection": "bearer", "credentials": { "token": format!("{canary}\nX: y") } }),
-        json!({ "integration": "mirror", "secret": canary }),
-        json!({ "integration": "absent", "credentials": { "key": canary } }),
-        json!([canary]),
-    ];
-    for body in bodies {
-        let answer = heard.hear(client.post(connect, &body).await);
-        assert!((400..=404).contains(&answer.status), "{}", answer.text());
-    }
-    let broken = [
-        format!("{{\"integration\": \"mirror\", \"credentials\": {{\"key\": \"{canary}\" nope"),
-        format!("{{\"credentials\": {{\"key\": \"{canary}\", \"key\": \"{canary}\"}}}}"),
-    ];
-    for text in broken {
-        let request = Request::post(connect).header("content-type", "application/json");
-        let answer = client.request(request.body(text.into()).unwrap()).await;
-        heard.hear(answer).expect(400);
-    }
-    for query in ["api_key", "_token", "code"] {
-        let path = format!("/api/v1/mirror/say?_connection=keyed&_instance=i0&{query}={canary}");
-        assert_eq!(heard.hear(client.get(&path).await).status / 100, 4);
-    }
-    let nobody = daemon.client();
-    let presented = [
-        (AUTHORIZATION, format!("Bearer {canary}")),
-        (AUTHORIZATION, format!("Basic {canary}")),
-        (AUTHORIZATION, format!("Bearer {dead}")),
-        (HeaderName::from_static("x-api-key"), canary.clone()),
-        (
-            HeaderName::from_static("x-api-key"),
-            format!("gst_api_{canary}"),
-        ),
-        (COOKIE, format!("session_token=gst_ses_{canary}")),
-        (COOKIE, format!("session_token={canary}")),
-    ];
-    for (name, value) in presented {
-        let answer = nobody.clone().with(name, &value).get("/api/v1/me").await;
-        heard.hear(answer).expect(401);
-    }
-    let page = browser::open(daemon, "/login").await;
-    heard.hear(page.send(daemon, &canary).await);
-    heard.hear(page.send(daemon, &format!("gst_log_{canary}")).await);
-}
-
-/// Gives the daemon and its commands configs that do not hold and are full of secrets.
-async fn misconfigure(daemon: &mut Daemon, admin: &Client, heard: &Heard) {
-    let file = daemon.config_files().remove(0);
-    let good = fs::read_to_string(&file).unwrap();
-    let canary = canary(8_888);
-    let bad = [
-        format!("{good}\nnonsense: {canary}\n"),
-        format!("{good}\n  broken: [{canary}\n"),
-        format!("{good}\n{canary}\n"),
-        good.replace("public:", &format!("encryptionKey: {canary}\n  public:")),
-        good.replace(
-            "type: bearer",
-            &format!("type: bearer, clientSecret: {canary}"),
-        ),
-        good.replace("type: bearer", &format!("type: [{canary}]")),
-        good.replace("${STATIC}", &format!("${{STATIC:-{canary}")),
-        good.replace(
-            "local: {}",
-            &format!("oidc: {{ config: {{ clientSecret: {canary}, issuerUrl: 7 }} }}"),
-        ),
-    ];
-    for text in bad {
-        assert_ne!(text, good);
-        fs::write(&file, &text).unwrap();
-        let refused = admin.post("/api/v1/admin/reload", &json!({})).await;
-        assert_ne!(heard.hear(refused).status, 204, "{text}");
-        daemon.program().signal("HUP");
-        for command in [
-            &["validate"][..],
-            &["config", "print"],
-            &["doctor"],
-            &["login-code"],
-        ] {
-            let ran = daemon.command(command).await;
-            heard.note(&format!("{command:?} {}\n{}\n", ran.out, ran.err));
-        }
-    }
-    fs::write(&file, good).unwrap();
-    heard
-        .hear(admin.post("/api/v1/admin/reload", &json!({})).await)
-        .expect(204);
 }
 
 /// Reads everything that can be read of what is stored.
@@ -471,7 +250,7 @@ async fn plant_and_search(canaries: usize, more: &str, folder: Option<&Path>) {
         Vec::<String>::new()
     );
     let log = daemon.program().log();
-    assert!(log.contains("\"DEBUG\""), "the log says all it can");
+    assert!(log.contains("\"TRACE\""), "the log says all it can");
     assert!(
         log.contains("the running one stays"),
         "a bad reload is said"

@@ -7,6 +7,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 #[derive(Default)]
 pub(super) struct Searcher {
     needles: Vec<Needle>,
+    /// Secrets that are no text, looked for as they are.
+    binary: Vec<(String, Vec<u8>)>,
 }
 
 struct Needle {
@@ -19,10 +21,22 @@ impl Searcher {
     /// Looks for a secret from now on; `name` says which when it is found.
     pub(super) fn add(&mut self, name: &str, secret: &str) {
         assert!(
-            secret.len() >= 16 && secret.is_ascii(),
-            "{name} would be found by chance"
+            secret.is_ascii(),
+            "{name} would not be found among other bytes"
         );
-        for (form, text) in forms(secret.as_bytes()) {
+        self.add_bytes(name, secret.as_bytes());
+    }
+
+    /// Looks for bytes that are no text.
+    pub(super) fn add_bytes(&mut self, name: &str, secret: &[u8]) {
+        assert!(secret.len() >= 16, "{name} would be found by chance");
+        if !secret.is_ascii() {
+            self.binary.push((name.to_owned(), secret.to_owned()));
+        }
+        for (form, text) in forms(secret) {
+            if form == "raw" && !secret.is_ascii() {
+                continue;
+            }
             let secret = name.to_owned();
             self.needles.push(Needle { secret, form, text });
         }
@@ -30,6 +44,10 @@ impl Searcher {
 
     /// The first secret that stands in `bytes`, in words and with its surroundings.
     pub(super) fn find(&self, bytes: &[u8]) -> Option<String> {
+        let within = |secret: &[u8]| bytes.windows(secret.len()).any(|window| window == secret);
+        if let Some((name, _)) = self.binary.iter().find(|(_, secret)| within(secret)) {
+            return Some(format!("{name} as they are"));
+        }
         // What is no UTF-8 is replaced; every form is ASCII and stays.
         let text = String::from_utf8_lossy(bytes);
         let needle = self.needles.iter().find(|one| text.contains(&one.text))?;
