@@ -100,7 +100,11 @@ fn single(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Secret>, Refu
 /// What the client calls itself, at most 200 characters of it.
 fn user_agent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes)?;
-    Some(String::from_utf8_lossy(text).chars().take(200).collect())
+    let mut text = String::from_utf8_lossy(text).into_owned();
+    if let Some((end, _)) = text.char_indices().nth(200) {
+        text.truncate(end);
+    }
+    Some(text)
 }
 
 /// The authenticated caller: a handler that names it cannot be reached without one.

@@ -146,7 +146,7 @@ impl Guard {
         if self.0.role == Role::Public
             && let Some(target) = invoke::Target::of(request.method(), request.uri().path())
         {
-            return invoke::run(&self.0.door, context, &target, request).await;
+            return invoke::run(&self.0.door, context, target, request).await;
         }
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(context);

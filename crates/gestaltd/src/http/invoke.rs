@@ -64,7 +64,7 @@ pub(super) async fn routed(
     let context = request.extensions().get::<Context>().copied();
     let context = context.ok_or_else(|| Refusal::internal("a request came past the guard"))?;
     let target = Target { plugin, operation };
-    let response = run(&door, context, &target, request).await?;
+    let response = run(&door, context, target, request).await?;
     Ok(response.map(Body::new))
 }
 
@@ -75,7 +75,7 @@ pub(super) async fn routed(
 pub(super) async fn run<B>(
     door: &Door,
     context: Context,
-    target: &Target,
+    target: Target,
     request: Request<B>,
 ) -> Result<Response<Outgoing>, Refused>
 where
@@ -106,8 +106,8 @@ where
         arguments,
     } = taken;
     let invocation = Invocation {
-        plugin: target.plugin.clone(),
-        operation: target.operation.clone(),
+        plugin: target.plugin,
+        operation: target.operation,
         read_only_door,
         connection,
         instance,
