@@ -85,7 +85,7 @@ async fn answer(
     let body = body
         .collect()
         .await
-        .map(|body| body.to_bytes())
+        .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
     let mut said = format!("you said {} {}\n", head.method, head.uri);
     // What an operator wrote into the config is not what a caller has connected.
