@@ -6,6 +6,7 @@
 use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 use tracing_subscriber::util::TryInitError;
 
 /// The log cannot be started.
@@ -31,10 +32,15 @@ pub enum TelemetryError {
 /// When the filter does not parse, or a log runs already.
 pub fn start(filter: &str) -> Result<(), TelemetryError> {
     use tracing_subscriber::util::SubscriberInitExt as _;
-    let parsed = EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter {
+    let wrong = |source| TelemetryError::Filter {
         filter: filter.to_owned(),
         source,
-    })?;
+    };
+    // Parameters of a DSN that the driver does not know would be logged with their values.
+    let dsn: Directive = "sqlx_postgres::options=error".parse().map_err(wrong)?;
+    let parsed = EnvFilter::try_new(filter)
+        .map_err(wrong)?
+        .add_directive(dsn);
     let log = tracing_subscriber::fmt()
         .with_env_filter(parsed)
         .with_writer(io::stderr);
