@@ -1,14 +1,15 @@
 //! Connecting by fields that a person enters, checking, and going back.
 
+mod check;
+mod fields;
+
 use std::time::Duration;
 
-use bytes::Bytes;
 use gestalt_core::connection::{AuthKind, Mode, Owner, State};
 use gestalt_core::id::ConnectionId;
-use gestalt_core::name::{InstanceName, nearest};
+use gestalt_core::name::InstanceName;
 use gestalt_core::{Code, Refusal, Secret};
 use gestalt_store::{Change, ConnectionRow, SecretRow, StoredConnection};
-use gestalt_upstream::{BoxedBody, Injection, ReplyBody};
 use gestalt_vault::Purpose;
 
 use super::action;
@@ -21,6 +22,8 @@ use crate::authorize::{self, Action};
 use crate::catalogue::{ConnectionEntry, PluginEntry};
 use crate::resolve::{self, PlaceTexts, place};
 use crate::{Gateway, Inner};
+use check::Checked;
+use fields::{check_fields, is_secret};
 
 const CONNECT: Action = action("connection", "connection.connect", Permission::Connect);
 const CONNECT_PLATFORM: Action = action(
@@ -33,16 +36,6 @@ const ROLLBACK: Action = action("connection", "connection.rollback", Permission:
 
 /// The longest that a replaced credential is kept.
 const LONGEST_GRACE: Duration = Duration::from_hours(7 * 24);
-
-/// Longest value of one field, in bytes.
-const LONGEST_FIELD: usize = 16 * 1_024;
-
-/// What a check at the upstream has found.
-struct Checked {
-    state: State,
-    reason: Option<String>,
-    nickname: Option<String>,
-}
 
 impl Gateway {
     /// Stores a credential that a person has entered, after the upstream has taken it.
@@ -371,63 +364,6 @@ impl Inner {
         })
     }
 
-    /// Asks the upstream whether it takes a credential; `None` where nothing says how.
-    async fn check(
-        &self,
-        plugin: &PluginEntry,
-        entry: &ConnectionEntry,
-        injection: Injection,
-    ) -> Result<Option<Checked>, Refusal> {
-        let Some(operation) = &entry.definition.check else {
-            return Ok(None);
-        };
-        let reply = self
-            .call
-            .check(&plugin.compiled, operation.as_str(), injection)
-            .await?;
-        let status = reply.status;
-        let found = |state, reason: Option<String>, nickname| {
-            Ok(Some(Checked {
-                state,
-                reason,
-                nickname,
-            }))
-        };
-        match status.as_u16() {
-            200..=299 => found(
-                State::Connected,
-                None,
-                self.nickname(entry, reply.body).await,
-            ),
-            401 | 403 => found(
-                State::NeedsReauth,
-                Some(format!("The upstream answered {status} to the check.")),
-                None,
-            ),
-            _ => found(
-                State::Degraded,
-                Some(format!("The upstream answered {status} to the check.")),
-                None,
-            ),
-        }
-    }
-
-    /// Reads the account's name out of the check's answer.
-    async fn nickname(&self, entry: &ConnectionEntry, body: ReplyBody) -> Option<String> {
-        let pointer = entry.definition.nickname.as_deref()?;
-        let bytes = match body {
-            ReplyBody::Full(bytes) => bytes,
-            ReplyBody::Stream(stream) => read_small(stream).await?,
-        };
-        let answer: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
-        let text = match answer.pointer(pointer)? {
-            serde_json::Value::String(text) => text.clone(),
-            serde_json::Value::Number(number) => number.to_string(),
-            _ => return None,
-        };
-        Some(text.chars().filter(|c| !c.is_control()).take(200).collect())
-    }
-
     /// Commits a change of a connection and shows the connection after it.
     pub(super) async fn after_change(
         &self,
@@ -491,104 +427,4 @@ fn owner(caller: &Caller, entry: &ConnectionEntry, platform: bool) -> Result<Own
         (Mode::Platform | Mode::Either, true) => Ok(Owner::Platform),
         (Mode::User | Mode::Either, false) => Ok(Owner::Subject(caller.subject())),
     }
-}
-
-fn is_secret(entry: &ConnectionEntry, field: &str) -> bool {
-    entry
-        .definition
-        .fields
-        .iter()
-        .any(|known| known.name == field && known.secret)
-}
-
-/// Holds the fields that came against those that the connection has.
-fn check_fields<'a>(
-    entry: &ConnectionEntry,
-    request: &'a ConnectRequest,
-) -> Result<Vec<(&'a str, Secret)>, Refusal> {
-    let known = || {
-        entry
-            .definition
-            .fields
-            .iter()
-            .map(|field| field.name.as_str())
-    };
-    let mut fields = Vec::new();
-    for (name, value) in &request.credentials {
-        let refused = |what: String| {
-            Refusal::new(Code::InvalidRequest, what).field(format!("credentials/{name}"))
-        };
-        let Some(field) = entry
-            .definition
-            .fields
-            .iter()
-            .find(|field| field.name == *name)
-        else {
-            let short: String = name.chars().take(60).collect();
-            let refusal = refused(format!("This connection has no field `{short}`."));
-            return Err(match nearest(name, known()) {
-                Some(near) => refusal.hint(format!("Did you mean `{near}`?")),
-                None => refusal.choices(known().map(str::to_owned).collect()),
-            });
-        };
-        if value.is_empty() {
-            continue;
-        }
-        if value.len() > LONGEST_FIELD {
-            return Err(Refusal::new(
-                Code::TooLarge,
-                format!("`{name}` is longer than {LONGEST_FIELD} bytes."),
-            ));
-        }
-        if value
-            .expose()
-            .chars()
-            .any(|c| matches!(c, '\r' | '\n' | '\0'))
-        {
-            return Err(refused(format!("`{name}` holds a line break.")));
-        }
-        if entry
-            .patterns
-            .get(name)
-            .is_some_and(|pattern| !pattern.is_match(value.expose()))
-        {
-            let refusal = refused(format!("`{name}` does not have the form it must have."));
-            return Err(match &field.placeholder {
-                Some(placeholder) => refusal.hint(format!("It looks like: {placeholder}")),
-                None => refusal,
-            });
-        }
-        fields.push((name.as_str(), value.clone()));
-    }
-    let missing = entry
-        .definition
-        .fields
-        .iter()
-        .find(|f| f.required && fields.iter().all(|(name, _)| *name != f.name));
-    match missing {
-        Some(field) => Err(Refusal::new(
-            Code::InvalidRequest,
-            format!("The field `{}` is needed.", field.name),
-        )
-        .field(format!("credentials/{}", field.name))),
-        None => Ok(fields),
-    }
-}
-
-/// Largest answer of a check that is read for a nickname, in bytes.
-const LARGEST_ANSWER: usize = 1 << 20;
-
-/// Reads a streamed answer whole; `None` if it breaks or is too large.
-async fn read_small(mut stream: BoxedBody) -> Option<Bytes> {
-    use http_body_util::BodyExt as _;
-    let mut read = Vec::new();
-    while let Some(frame) = stream.frame().await {
-        if let Ok(data) = frame.ok()?.into_data() {
-            if read.len() + data.len() > LARGEST_ANSWER {
-                return None;
-            }
-            read.extend_from_slice(&data);
-        }
-    }
-    Some(read.into())
 }
