@@ -1,12 +1,13 @@
 //! A reload swaps plugins and policy whole, or keeps the old.
 
 use gestalt_core::Code;
-use gestalt_core::connection::{AuthKind, OnAuthChange};
+use gestalt_core::connection::{AuthKind, Mode, OnAuthChange};
 use gestalt_gateway::settings::{Effect, PolicySettings, RuleSettings};
 use gestalt_gateway::{CatalogueSettings, OpenError};
 
-use crate::clients::{code, of_kind, token};
+use crate::clients::{code, invocation, of_kind, token};
 use crate::gateway::TestGateway;
+use crate::plugins::{connection, plugin};
 
 pub(crate) fn rule(effect: Effect, subject: &str, operations: &[&str]) -> RuleSettings {
     RuleSettings {
@@ -100,6 +101,29 @@ async fn a_reload_swaps_policy_for_the_next_call() {
     );
     let records = test.cookie(&test.ada).trail(of_kind("configuration")).await;
     assert_eq!(records.last().unwrap().action, "configuration.reload");
+}
+
+#[tokio::test]
+async fn a_rule_on_a_connection_concerns_the_calls_that_use_it() {
+    let test = TestGateway::with(|setup, peer| {
+        let two = ["default", "work"].map(|name| connection(name, Mode::User));
+        setup.catalogue.plugins = vec![plugin("tracker", peer.address, two.to_vec())];
+    })
+    .await;
+    test.connect(&test.bob, "key-of-bob", "bob").await;
+    let bob = test.cookie(&test.bob);
+    let mut deny = rule(Effect::Deny, &test.bob.subject(), &[]);
+    deny.connections = vec!["default".to_owned()];
+    let denied = changed(&test, |all| all.policy.rules = vec![deny.clone()]);
+    test.gateway.reload(denied).await.unwrap();
+    assert_eq!(code(bob.call("echo").await), Code::Forbidden);
+    let mut by_work = invocation("tracker", "echo");
+    by_work.connection = Some("work".to_owned());
+    assert_eq!(code(bob.invoke_with(by_work).await), Code::NotConnected);
+    deny.connections = vec!["w*".to_owned()];
+    let denied = changed(&test, |all| all.policy.rules = vec![deny]);
+    test.gateway.reload(denied).await.unwrap();
+    assert!(bob.call("echo").await.is_ok());
 }
 
 #[tokio::test]
