@@ -12,7 +12,7 @@ mod stop;
 /// A daemon of `echo` whose one user logs in.
 async fn with_login(echo: &Echo) -> Daemon {
     let more = "providers: { authentication: { local: {} } }\n\
-                audit: { checkpoint: { file: ../checkpoints.jsonl } }\n";
+                audit: { checkpoint: { file: checkpoints.jsonl } }\n";
     Daemon::start(&echo.config(more)).await
 }
 

@@ -163,6 +163,31 @@ async fn doctor_says_by_its_exit_how_bad_it_is() {
     assert_eq!(bad.code, 2, "{}{}", bad.out, bad.err);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn s33_an_edited_record_is_found_by_the_commands() {
+    let echo = Echo::start().await;
+    let mut daemon = with_login(&echo).await;
+    daemon.command(&["login-code"]).await.ok();
+    assert!(daemon.stop().await.success());
+    let verify = ["audit", "verify", "--checkpoints", "checkpoints.jsonl"];
+    let well = daemon.command(&verify).await;
+    assert_eq!(well.code, 0, "{}{}", well.out, well.err);
+    // Somebody who has the file makes a record say something else.
+    let file = daemon.home().join("gestalt.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let (old, new) = (b"login_code.create", b"login_code.delete");
+    let place = |bytes: &[u8]| bytes.windows(old.len()).position(|window| window == old);
+    while let Some(at) = place(&bytes) {
+        bytes[at..at + new.len()].copy_from_slice(new);
+    }
+    std::fs::write(&file, bytes).unwrap();
+    let found = daemon.command(&verify).await;
+    assert_eq!(found.code, 1, "{}{}", found.out, found.err);
+    assert!(found.out.contains("edited"), "{}", found.out);
+    let doctor = daemon.command(&["doctor"]).await;
+    assert_eq!(doctor.code, 2, "{}{}", doctor.out, doctor.err);
+}
+
 fn set_mode(file: &std::path::Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();

@@ -106,9 +106,14 @@ async fn restored_works(config: &str, file: &Path, token: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_of_sqlite_made_while_calls_run_is_restored_into_either_database() {
     let echo = Echo::start().await;
-    let daemon = Daemon::start(&echo.config("")).await;
+    let mut daemon = Daemon::start(&echo.config("")).await;
     let (file, token) = back_up(&echo, &daemon).await;
     restored_works(&echo.config(""), &file, &token).await;
+    assert!(daemon.stop().await.success());
+    let still = daemon.home().join("while-no-daemon-runs");
+    let ran = daemon.command(&["backup", still.to_str().unwrap()]).await;
+    assert!(ran.ok().contains(" rows"));
+    restored_works(&echo.config(""), &still, &token).await;
     let postgres = Postgres::start().await;
     restored_works(&on_postgres(&echo, &postgres), &file, &token).await;
 }
