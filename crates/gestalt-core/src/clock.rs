@@ -63,13 +63,21 @@ impl Timestamp {
 }
 
 impl fmt::Display for Timestamp {
+    /// RFC 3339 with six digits of a second, so that texts sort as moments do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000)
-            .ok()
-            .and_then(|moment| moment.format(&Rfc3339).ok());
-        match text {
-            Some(text) => f.write_str(&text),
-            None => write!(f, "{}us", self.0),
+        match OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000) {
+            Ok(at) => write!(
+                f,
+                "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
+                at.year(),
+                u8::from(at.month()),
+                at.day(),
+                at.hour(),
+                at.minute(),
+                at.second(),
+                at.microsecond()
+            ),
+            Err(_) => write!(f, "{}us", self.0),
         }
     }
 }
@@ -133,7 +141,7 @@ mod tests {
     #[test]
     fn shows_and_reads_rfc_3339() {
         let moment = Timestamp::from_micros(1_795_426_645_250_000);
-        assert_eq!(moment.to_string(), "2026-11-23T09:37:25.25Z");
+        assert_eq!(moment.to_string(), "2026-11-23T09:37:25.250000Z");
         assert_eq!(Timestamp::parse_rfc3339(&moment.to_string()), Some(moment));
         assert_eq!(Timestamp::parse_rfc3339("yesterday"), None);
     }

@@ -1,5 +1,6 @@
 //! Randomness, through one door.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,6 +12,14 @@ pub enum Entropy {
     System,
     /// A repeatable sequence, for tests only; clones share it.
     Seeded(Arc<AtomicU64>),
+}
+
+/// Random bytes of an identifier (RFC 9562 §5.7: 74 bits, rounded up).
+const IDENTIFIER: usize = 10;
+
+thread_local! {
+    /// Identifiers' random parts in stock, and how many are left.
+    static POOL: RefCell<([[u8; IDENTIFIER]; 64], usize)> = const { RefCell::new(([[0; IDENTIFIER]; 64], 0)) };
 }
 
 /// The operating system gave no random bytes.
@@ -42,6 +51,25 @@ impl Entropy {
         }
     }
 
+    /// Makes the random part of an identifier. Identifiers are made for every request, so
+    /// the operating system is asked for many at once, thread by thread.
+    ///
+    /// # Errors
+    /// As [`Entropy::fill`].
+    pub(crate) fn identifier(&self) -> Result<[u8; IDENTIFIER], NoEntropy> {
+        if let Self::Seeded(_) = self {
+            return self.array();
+        }
+        POOL.with_borrow_mut(|(pool, left)| {
+            if *left == 0 {
+                self.fill(pool.as_flattened_mut())?;
+                *left = pool.len();
+            }
+            *left -= 1;
+            Ok(std::mem::take(&mut pool[*left]))
+        })
+    }
+
     /// Makes an array of random bytes.
     ///
     /// # Errors
@@ -64,6 +92,15 @@ fn split_mix(state: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn identifiers_are_never_given_twice() {
+        let drawn: Vec<_> = (0..200)
+            .filter_map(|_| Entropy::System.identifier().ok())
+            .collect();
+        let distinct: std::collections::HashSet<_> = drawn.iter().collect();
+        assert_eq!(distinct.len(), 200);
+    }
 
     #[test]
     fn a_seed_repeats_and_the_system_does_not() {

@@ -32,7 +32,7 @@ macro_rules! ids {
             /// [`NoEntropy`] when no random bytes are to be had.
             pub fn generate(now: Timestamp, entropy: &Entropy) -> Result<Self, NoEntropy> {
                 let millis = u64::try_from(now.as_millis()).unwrap_or(0);
-                let random = entropy.array::<10>()?;
+                let random = entropy.identifier()?;
                 Ok(Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
             }
 
@@ -44,7 +44,9 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}{}", $prefix, self.0.simple())
+                // Two plain writes: ids are written for every call.
+                f.write_str($prefix)?;
+                f.write_str(self.0.simple().encode_lower(&mut [0; 32]))
             }
         }
 

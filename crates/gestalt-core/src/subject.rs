@@ -26,7 +26,10 @@ pub struct BadSubject;
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::User(id) => write!(f, "user:{id}"),
+            Self::User(id) => {
+                f.write_str("user:")?;
+                id.fmt(f)
+            }
             Self::ServiceAccount(id) => write!(f, "service_account:{id}"),
             Self::Anonymous => f.write_str("anonymous"),
             Self::System(reason) => write!(f, "system:{reason}"),

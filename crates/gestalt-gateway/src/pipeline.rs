@@ -91,7 +91,7 @@ pub(crate) async fn invoke(
     };
     gateway
         .tracker
-        .spawn(async move { walk(inner, admitted, invocation, reply).await });
+        .spawn(Box::pin(walk(inner, admitted, invocation, reply)));
     replied.await.unwrap_or_else(|_| {
         Err(Refusal::internal(
             "the walk ended without an answer".to_owned(),

@@ -57,11 +57,25 @@ impl Credential {
     }
 }
 
+/// A stored connection, and the texts that its seals are bound to.
+pub(crate) struct Sealed {
+    stored: StoredConnection,
+    texts: PlaceTexts,
+}
+
+impl Sealed {
+    pub(crate) fn new(stored: StoredConnection) -> Self {
+        let row = &stored.row;
+        let texts = PlaceTexts::new(row.id, row.owner, row.plugin, &row.connection);
+        Self { stored, texts }
+    }
+}
+
 type Key = (Owner, PluginId, ConnectionName);
 
 /// Sealed credentials by whose, to which plugin, by which connection; bounded.
 pub(crate) struct Credentials {
-    sealed: Cache<Key, Arc<Vec<StoredConnection>>>,
+    sealed: Cache<Key, Arc<Vec<Sealed>>>,
     /// Moves with every change, so that a lookup that overlaps one is not remembered.
     epoch: RwLock<u64>,
 }
@@ -90,7 +104,7 @@ impl Credentials {
         owner: Owner,
         plugin: PluginId,
         connection: &ConnectionName,
-    ) -> Result<Arc<Vec<StoredConnection>>, Refusal> {
+    ) -> Result<Arc<Vec<Sealed>>, Refusal> {
         let key = (owner, plugin, connection.clone());
         if let Some(known) = self.sealed.get(&key) {
             return Ok(known);
@@ -100,7 +114,8 @@ impl Credentials {
             .store
             .find_credentials(&[owner], plugin, connection)
             .await;
-        let rows = Arc::new(rows.map_err(crate::audit::from_store)?);
+        let rows = rows.map_err(crate::audit::from_store)?;
+        let rows = Arc::new(rows.into_iter().map(Sealed::new).collect::<Vec<_>>());
         let now_at = self.epoch.read().unwrap_or_else(PoisonError::into_inner);
         if *now_at == epoch {
             self.sealed.insert(key, Arc::clone(&rows));
@@ -139,7 +154,8 @@ pub(crate) async fn resolve(
     let Some((rows, index)) = chosen else {
         return Err(nothing_connected(plugin, &entry.definition, permit));
     };
-    let stored = &rows[index];
+    let sealed = &rows[index];
+    let stored = &sealed.stored;
     if matches!(stored.row.state, State::NeedsReauth | State::Revoked) {
         return Err(Refusal::new(
             Code::ReconnectRequired,
@@ -147,10 +163,10 @@ pub(crate) async fn resolve(
         )
         .link(connect_link(&plugin.name)));
     }
-    open(&gateway.keyring, entry, stored)
+    open(&gateway.keyring, entry, sealed)
 }
 
-type Chosen = Option<(Arc<Vec<StoredConnection>>, usize)>;
+type Chosen = Option<(Arc<Vec<Sealed>>, usize)>;
 
 /// The instance that is meant: the one named, or the only one.
 async fn choose(
@@ -165,7 +181,9 @@ async fn choose(
         .find(gateway, owner, plugin.id, &entry.definition.name)
         .await?;
     if let Some(name) = instance {
-        let index = rows.iter().position(|stored| stored.row.instance == *name);
+        let index = rows
+            .iter()
+            .position(|sealed| sealed.stored.row.instance == *name);
         return Ok(index.map(|index| (rows, index)));
     }
     match rows.len() {
@@ -174,7 +192,7 @@ async fn choose(
         _ => {
             let mut choices: Vec<String> = rows
                 .iter()
-                .map(|stored| stored.row.instance.to_string())
+                .map(|sealed| sealed.stored.row.instance.to_string())
                 .collect();
             choices.sort();
             Err(Refusal::new(
@@ -258,13 +276,13 @@ impl PlaceTexts {
 pub(crate) fn open(
     keyring: &Keyring,
     entry: &ConnectionEntry,
-    stored: &StoredConnection,
+    sealed: &Sealed,
 ) -> Result<Credential, Refusal> {
+    let stored = &sealed.stored;
     let row = &stored.row;
-    let texts = PlaceTexts::new(row.id, row.owner, row.plugin, &row.connection);
     let mut fields: Vec<(&str, Secret)> = Vec::with_capacity(stored.secrets.len());
     for secret in &stored.secrets {
-        let place = place(&texts, &secret.field, secret.generation);
+        let place = place(&sealed.texts, &secret.field, secret.generation);
         let opened = keyring
             .unseal(&place, secret.key, &secret.sealed)
             .map_err(|error| {

@@ -14,6 +14,9 @@ use crate::authenticate::caller::{Caller, Method};
 use crate::authorize::{Action, Permit};
 use crate::resolve::outcome_of;
 
+/// What a record's text usually needs, in bytes.
+const USUAL_BYTES: usize = 1_024;
+
 /// An entry before it has a place in the chain.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -186,7 +189,12 @@ impl Entry {
         (writer, seq, previous): (WriterId, u64, &[u8; 32]),
     ) -> AuditRow {
         let body = self.body(phase, outcome);
-        let record = serde_json::to_string(&body).unwrap_or_default();
+        let mut record = Vec::with_capacity(USUAL_BYTES);
+        let written = serde_json::to_writer(&mut record, &body).is_ok();
+        let record = String::from_utf8(record)
+            .ok()
+            .filter(|_| written)
+            .unwrap_or_default();
         AuditRow {
             writer,
             seq,

@@ -126,10 +126,12 @@ impl Gateway {
                         .hint("Its `check.operation` in the config says how."),
                 );
             }
-            let injection = resolve::open(&gateway.keyring, entry, &stored)?.into_injection();
+            let row = stored.row.clone();
+            let sealed = resolve::Sealed::new(stored);
+            let injection = resolve::open(&gateway.keyring, entry, &sealed)?.into_injection();
             let checked = gateway.check(&plugin, entry, injection).await?;
             Ok((
-                stored.row,
+                row,
                 checked.unwrap_or(Checked {
                     state: State::Connected,
                     reason: None,
