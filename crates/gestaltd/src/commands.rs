@@ -81,7 +81,11 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, code: 1 }
+        Self {
+            message: message.into(),
+            hint: None,
+            code: 1,
+        }
     }
 
     #[must_use]
@@ -100,7 +104,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "gestaltd: {}", self.message.trim_end())?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  {hint}"))
+        self.hint
+            .as_ref()
+            .map_or(Ok(()), |hint| write!(f, "\n  {hint}"))
     }
 }
 
@@ -108,8 +114,14 @@ impl From<crate::config::ConfigError> for Failure {
     fn from(error: crate::config::ConfigError) -> Self {
         // A person at a terminal gets colours; a log or a pipe does not.
         let color = std::io::IsTerminal::is_terminal(&std::io::stderr())
-            && crate::config::Environment::Process.get("NO_COLOR").is_none();
-        Self::new(format!("the config does not hold\n\n{}", error.render(color))).code(2)
+            && crate::config::Environment::Process
+                .get("NO_COLOR")
+                .is_none();
+        Self::new(format!(
+            "the config does not hold\n\n{}",
+            error.render(color)
+        ))
+        .code(2)
     }
 }
 
@@ -134,8 +146,12 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(files).await,
         Command::Validate => validate::run(files),
-        Command::Config { command: ConfigCommand::Schema } => schema::run(),
-        Command::Config { command: ConfigCommand::Print } => schema::print(files),
+        Command::Config {
+            command: ConfigCommand::Schema,
+        } => schema::run(),
+        Command::Config {
+            command: ConfigCommand::Print,
+        } => schema::print(files),
         Command::Doctor(options) => doctor::run(files, &options).await,
         Command::LoginCode => admin::login_code(files).await,
         Command::Reload => admin::reload(files).await,
@@ -146,7 +162,10 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            #[expect(clippy::print_stderr, reason = "a command says why it stops where its user reads")]
+            #[expect(
+                clippy::print_stderr,
+                reason = "a command says why it stops where its user reads"
+            )]
             {
                 eprintln!("{failure}");
             }

@@ -43,6 +43,8 @@ pub fn start(filter: &str) -> Result<(), TelemetryError> {
         .add_directive(dsn);
     let log = tracing_subscriber::fmt()
         .with_env_filter(parsed)
+        // Whoever read the log may be gone; that must not stop whoever writes it.
+        .log_internal_errors(false)
         .with_writer(io::stderr);
     if io::stderr().is_terminal() {
         log.with_target(false).finish().try_init()?;

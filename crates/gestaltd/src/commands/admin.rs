@@ -27,7 +27,9 @@ pub(super) fn failed(error: &AdminError) -> Failure {
 /// Makes a single-use login link.
 #[expect(clippy::print_stdout, reason = "the link is what the command is for")]
 pub(super) async fn login_code(files: &ConfigFiles) -> Result<(), Failure> {
-    let link = client::login_link(&socket(files)?).await.map_err(|error| failed(&error))?;
+    let link = client::login_link(&socket(files)?)
+        .await
+        .map_err(|error| failed(&error))?;
     println!("{}", link.url);
     Ok(())
 }
@@ -35,7 +37,9 @@ pub(super) async fn login_code(files: &ConfigFiles) -> Result<(), Failure> {
 /// Has the daemon read its config again.
 #[expect(clippy::print_stdout, reason = "a command says that it is done")]
 pub(super) async fn reload(files: &ConfigFiles) -> Result<(), Failure> {
-    client::reload(&socket(files)?).await.map_err(|error| failed(&error))?;
+    client::reload(&socket(files)?)
+        .await
+        .map_err(|error| failed(&error))?;
     println!("The config was read again.");
     Ok(())
 }

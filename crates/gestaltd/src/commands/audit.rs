@@ -42,15 +42,26 @@ pub(super) async fn run(files: &ConfigFiles, command: &Command) -> Result<(), Fa
             .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
         lines.extend(text.lines().map(str::to_owned));
     }
-    let asked = VerifyAudit { keys: options.keys.clone(), checkpoints: lines };
+    let asked = VerifyAudit {
+        keys: options.keys.clone(),
+        checkpoints: lines,
+    };
     let paths = files.paths()?;
-    let config = config::load(&paths, &Environment::Process, Builtins::default())?.config().clone();
+    let config = config::load(&paths, &Environment::Process, Builtins::default())?
+        .config()
+        .clone();
     let found = match client::verify_audit(&socket_path(&config, &paths), &asked).await {
         Ok(found) => found,
         Err(AdminError::NotRunning(_)) => {
-            let settings = gateway_settings(&config).map_err(|error| Failure::new(error.to_string()))?;
-            let input = VerifyInput { keys: asked.keys, checkpoints: asked.checkpoints };
-            gestalt_gateway::verify_offline(&settings, &input).await?.shape()
+            let settings =
+                gateway_settings(&config).map_err(|error| Failure::new(error.to_string()))?;
+            let input = VerifyInput {
+                keys: asked.keys,
+                checkpoints: asked.checkpoints,
+            };
+            gestalt_gateway::verify_offline(&settings, &input)
+                .await?
+                .shape()
         }
         Err(error) => return Err(failed(&error)),
     };
@@ -60,12 +71,19 @@ pub(super) async fn run(files: &ConfigFiles, command: &Command) -> Result<(), Fa
 #[expect(clippy::print_stdout, reason = "the result is what the command is for")]
 fn report(found: &AuditVerification, json: bool) -> Result<(), Failure> {
     if json {
-        let text = serde_json::to_string_pretty(found).map_err(|error| Failure::new(error.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(found).map_err(|error| Failure::new(error.to_string()))?;
         println!("{text}");
     } else {
-        println!("{} records and {} checkpoints were read.", found.records, found.checkpoints);
+        println!(
+            "{} records and {} checkpoints were read.",
+            found.records, found.checkpoints
+        );
         for fault in &found.faults {
-            println!("  {} at {} of {}: {}", fault.kind, fault.seq, fault.writer, fault.detail);
+            println!(
+                "  {} at {} of {}: {}",
+                fault.kind, fault.seq, fault.writer, fault.detail
+            );
         }
     }
     if found.ok {
@@ -74,5 +92,8 @@ fn report(found: &AuditVerification, json: bool) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    Err(Failure::new(format!("{} faults in the audit trail", found.faults.len())))
+    Err(Failure::new(format!(
+        "{} faults in the audit trail",
+        found.faults.len()
+    )))
 }

@@ -33,17 +33,26 @@ fn load(files: &ConfigFiles) -> Result<(Config, Vec<PathBuf>), Failure> {
 #[expect(clippy::print_stdout, reason = "a command says what it has done")]
 pub(super) async fn backup(files: &ConfigFiles, options: &BackupOptions) -> Result<(), Failure> {
     let (config, paths) = load(files)?;
-    let unreadable = |error: std::io::Error| Failure::new(format!("{}: {error}", options.file.display()));
+    let unreadable =
+        |error: std::io::Error| Failure::new(format!("{}: {error}", options.file.display()));
     let file = std::path::absolute(&options.file).map_err(unreadable)?;
     if file.exists() {
-        return Err(Failure::new(format!("{} exists already; nothing was written", file.display())));
+        return Err(Failure::new(format!(
+            "{} exists already; nothing was written",
+            file.display()
+        )));
     }
     let rows = match client::backup(&socket_path(&config, &paths), &file).await {
         Ok(made) => made.rows,
-        Err(AdminError::NotRunning(_)) => gestalt_gateway::backup_offline(&store_settings(&config), &file).await?,
+        Err(AdminError::NotRunning(_)) => {
+            gestalt_gateway::backup_offline(&store_settings(&config), &file).await?
+        }
         Err(error) => return Err(failed(&error)),
     };
-    println!("{}: {rows} rows. Secrets in it stay sealed: keep `server.encryptionKey` elsewhere.", file.display());
+    println!(
+        "{}: {rows} rows. Secrets in it stay sealed: keep `server.encryptionKey` elsewhere.",
+        file.display()
+    );
     Ok(())
 }
 
@@ -52,6 +61,9 @@ pub(super) async fn backup(files: &ConfigFiles, options: &BackupOptions) -> Resu
 pub(super) async fn restore(files: &ConfigFiles, options: &RestoreOptions) -> Result<(), Failure> {
     let (config, _) = load(files)?;
     let restored = gestalt_gateway::restore(&store_settings(&config), &options.file).await?;
-    println!("{} rows restored. Start gestaltd with the `server.encryptionKey` of the backup.", restored.rows);
+    println!(
+        "{} rows restored. Start gestaltd with the `server.encryptionKey` of the backup.",
+        restored.rows
+    );
     Ok(())
 }

@@ -42,11 +42,19 @@ struct Findings(Vec<Finding>);
 
 impl Findings {
     fn ok(&mut self, what: impl Into<String>) {
-        self.0.push(Finding { level: Level::Ok, what: what.into(), fix: None });
+        self.0.push(Finding {
+            level: Level::Ok,
+            what: what.into(),
+            fix: None,
+        });
     }
 
     fn found(&mut self, level: Level, what: impl Into<String>, fix: impl Into<String>) {
-        self.0.push(Finding { level, what: what.into(), fix: Some(fix.into()) });
+        self.0.push(Finding {
+            level,
+            what: what.into(),
+            fix: Some(fix.into()),
+        });
     }
 }
 
@@ -54,11 +62,18 @@ pub(super) async fn run(files: &ConfigFiles, options: &Options) -> Result<(), Fa
     let mut findings = Findings::default();
     let paths = files.paths()?;
     match config::load(&paths, &Environment::Process, Builtins::default()) {
-        Err(error) => findings.found(Level::Error, format!("the config does not hold\n{error}"), "Mend it where it says."),
+        Err(error) => findings.found(
+            Level::Error,
+            format!("the config does not hold\n{error}"),
+            "Mend it where it says.",
+        ),
         Ok(loaded) => {
             findings.ok("the config holds");
             for unsupported in loaded.unsupported() {
-                let what = format!("{}: this build cannot honour {}", unsupported.location, unsupported.feature);
+                let what = format!(
+                    "{}: this build cannot honour {}",
+                    unsupported.location, unsupported.feature
+                );
                 findings.found(Level::Error, what, "Take it out, or use a build that can.");
             }
             let config = loaded.config();
@@ -77,12 +92,19 @@ fn permissions(paths: &[PathBuf], config: &Config, findings: &mut Findings) {
         private.push(file);
     }
     for path in private {
-        let Ok(metadata) = std::fs::metadata(path) else { continue };
-        if metadata.permissions().mode() & 0o077 == 0 {
+        let Ok(metadata) = std::fs::metadata(path) else {
+            continue;
+        };
+        let others = metadata.permissions().mode() & 0o077;
+        if others == 0 {
             findings.ok(format!("{} is readable by its owner only", path.display()));
         } else {
             let what = format!("{} is readable by others", path.display());
-            findings.found(Level::Warning, what, format!("chmod 600 {}", path.display()));
+            findings.found(
+                Level::Warning,
+                what,
+                format!("chmod 600 {}", path.display()),
+            );
         }
     }
 }
@@ -98,17 +120,29 @@ fn exposure(config: &Config, findings: &mut Findings) {
             "Configure `providers.authentication`.",
         ),
         LoginConfig::None { insecure: false } => {
-            findings.found(Level::Warning, "no login is configured; only this machine is served", "Fit for one person. Configure `providers.authentication` for more.");
+            findings.found(
+                Level::Warning,
+                "no login is configured; only this machine is served",
+                "Fit for one person. Configure `providers.authentication` for more.",
+            );
         }
         _ => findings.ok("a login is configured"),
     }
     if !local && base.scheme() != "https" {
-        findings.found(Level::Error, format!("`server.baseUrl` is {base}, without TLS"), "Put a proxy with TLS before it and set an https URL.");
+        findings.found(
+            Level::Error,
+            format!("`server.baseUrl` is {base}, without TLS"),
+            "Put a proxy with TLS before it and set an https URL.",
+        );
     } else {
         findings.ok(format!("`server.baseUrl` is {base}"));
     }
     if !local && matches!(config.store.database, Database::Sqlite(_)) {
-        findings.found(Level::Warning, "SQLite serves one process; replicas need PostgreSQL", "Fit for one daemon. Set `providers.indexeddb` to PostgreSQL before adding another.");
+        findings.found(
+            Level::Warning,
+            "SQLite serves one process; replicas need PostgreSQL",
+            "Fit for one daemon. Set `providers.indexeddb` to PostgreSQL before adding another.",
+        );
     }
     if config.audit.checkpoint_file.is_none() {
         findings.found(Level::Warning, "audit checkpoints are kept in the database only", "Set `audit.checkpoint.file` to a place outside it, so that a rewritten trail is found.");
@@ -117,7 +151,10 @@ fn exposure(config: &Config, findings: &mut Findings) {
 
 /// The database, its keys and its audit trail, by the daemon if one runs.
 async fn store(config: &Config, paths: &[PathBuf], findings: &mut Findings) {
-    let asked = gestalt_api::audit::VerifyAudit { keys: Vec::new(), checkpoints: Vec::new() };
+    let asked = gestalt_api::audit::VerifyAudit {
+        keys: Vec::new(),
+        checkpoints: Vec::new(),
+    };
     let verified = match client::verify_audit(&socket_path(config, paths), &asked).await {
         Ok(found) => {
             findings.ok("a daemon runs on this config");
@@ -127,7 +164,10 @@ async fn store(config: &Config, paths: &[PathBuf], findings: &mut Findings) {
             if let Database::Sqlite(file) = &config.store.database
                 && !file.exists()
             {
-                findings.ok(format!("{} is not there yet; the first start makes it", file.display()));
+                findings.ok(format!(
+                    "{} is not there yet; the first start makes it",
+                    file.display()
+                ));
                 return;
             }
             offline(config).await
@@ -141,21 +181,37 @@ async fn store(config: &Config, paths: &[PathBuf], findings: &mut Findings) {
             format!("{faults} faults in the audit trail"),
             "`gestaltd audit verify` says where. Compare with a backup.",
         ),
-        Err(error) => findings.found(Level::Error, error, "Mend this first: the daemon does not start without it."),
+        Err(error) => findings.found(
+            Level::Error,
+            error,
+            "Mend this first: the daemon does not start without it.",
+        ),
     }
 }
 
 async fn offline(config: &Config) -> Result<usize, String> {
     let settings = gateway_settings(config).map_err(|error| error.to_string())?;
-    let found = gestalt_gateway::verify_offline(&settings, &gestalt_gateway::VerifyInput::default()).await;
-    found.map(|found| found.faults.len()).map_err(|error| Failure::from(error).message)
+    let found =
+        gestalt_gateway::verify_offline(&settings, &gestalt_gateway::VerifyInput::default()).await;
+    found
+        .map(|found| found.faults.len())
+        .map_err(|error| Failure::from(error).message)
 }
 
-#[expect(clippy::print_stdout, reason = "the findings are what the command is for")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the findings are what the command is for"
+)]
 fn report(findings: &Findings, json: bool) -> Result<(), Failure> {
-    let worst = findings.0.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
+    let worst = findings
+        .0
+        .iter()
+        .map(|finding| finding.level)
+        .max()
+        .unwrap_or(Level::Ok);
     if json {
-        let text = serde_json::to_string_pretty(&findings.0).map_err(|error| Failure::new(error.to_string()))?;
+        let text = serde_json::to_string_pretty(&findings.0)
+            .map_err(|error| Failure::new(error.to_string()))?;
         println!("{text}");
     } else {
         for finding in &findings.0 {

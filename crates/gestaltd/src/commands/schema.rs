@@ -5,7 +5,8 @@ use crate::config::{self, Builtins, Environment};
 
 #[expect(clippy::print_stdout, reason = "the schema is what the command is for")]
 pub(super) fn run() -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(&config::config_schema()).map_err(|error| Failure::new(error.to_string()))?;
+    let text = serde_json::to_string_pretty(&config::config_schema())
+        .map_err(|error| Failure::new(error.to_string()))?;
     println!("{text}");
     Ok(())
 }

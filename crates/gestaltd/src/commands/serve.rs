@@ -23,14 +23,22 @@ const LOG: &str = "info";
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) async fn run(files: &ConfigFiles) -> Result<(), Failure> {
-    let filter = Environment::Process.get("GESTALT_LOG").unwrap_or_else(|| LOG.to_owned());
+    let filter = Environment::Process
+        .get("GESTALT_LOG")
+        .unwrap_or_else(|| LOG.to_owned());
     telemetry::start(&filter).map_err(|error| Failure::new(error.to_string()))?;
     let (paths, generated) = files.or_generate()?;
     let demo_socket = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))
         .await
-        .map_err(|error| Failure::new(format!("no loopback port for the demo upstream: {error}")))?;
-    let demo_address = demo_socket.local_addr().map_err(|error| Failure::new(error.to_string()))?;
-    let builtins = Builtins { demo: Some(demo_address) };
+        .map_err(|error| {
+            Failure::new(format!("no loopback port for the demo upstream: {error}"))
+        })?;
+    let demo_address = demo_socket
+        .local_addr()
+        .map_err(|error| Failure::new(error.to_string()))?;
+    let builtins = Builtins {
+        demo: Some(demo_address),
+    };
     let config = config::load(&paths, &Environment::Process, builtins)?.servable()?;
     let public = listen::bind(&config.server.public, "server.public").await?;
     let management = match &config.server.management {
@@ -47,10 +55,20 @@ pub(super) async fn run(files: &ConfigFiles) -> Result<(), Failure> {
     let reload = reload(gateway.clone(), paths.clone(), builtins, config.clone());
     let door = door(&gateway, &config, &base_url, Arc::clone(&reload))?;
     let socket = AdminSocket::bind(&socket_path(&config, &paths)).map_err(|error| {
-        Failure::new(format!("the admin socket {}: {error}", socket_path(&config, &paths).display()))
+        Failure::new(format!(
+            "the admin socket {}: {error}",
+            socket_path(&config, &paths).display()
+        ))
     })?;
     tokio::spawn(socket.serve(door.clone(), stop.clone()));
-    greet(&gateway, &config, &base_url, (&paths[0], generated), (&public, &management)).await;
+    greet(
+        &gateway,
+        &config,
+        &base_url,
+        (&paths[0], generated),
+        (&public, &management),
+    )
+    .await;
     tokio::spawn(signals(stop.clone(), reload));
     let listeners = listeners(public, management);
     let served = http::serve(door, listeners, stop, config.server.drain_timeout).await;
@@ -69,7 +87,11 @@ pub(super) fn socket_path(config: &Config, paths: &[PathBuf]) -> PathBuf {
 
 fn listeners(public: Vec<TcpListener>, management: Vec<TcpListener>) -> Vec<Listener> {
     let of = |role| move |socket| Listener { socket, role };
-    public.into_iter().map(of(Role::Public)).chain(management.into_iter().map(of(Role::Management))).collect()
+    public
+        .into_iter()
+        .map(of(Role::Public))
+        .chain(management.into_iter().map(of(Role::Management)))
+        .collect()
 }
 
 /// The configured base URL, or one with the port that was bound.
@@ -78,7 +100,8 @@ fn base_url(config: &Config, public: &[TcpListener]) -> Result<Url, Failure> {
     if !config.server.base_url_set
         && let Some(bound) = public.first().and_then(|socket| socket.local_addr().ok())
     {
-        url.set_port(Some(bound.port())).map_err(|()| Failure::new("the base URL cannot have a port"))?;
+        url.set_port(Some(bound.port()))
+            .map_err(|()| Failure::new("the base URL cannot have a port"))?;
     }
     Ok(url)
 }
@@ -86,11 +109,17 @@ fn base_url(config: &Config, public: &[TcpListener]) -> Result<Url, Failure> {
 /// Whether a plugin's upstream is the demo's.
 fn uses(config: &Config, demo: SocketAddr) -> bool {
     config.plugins.iter().any(|plugin| {
-        plugin.base_url.port() == Some(demo.port()) && plugin.base_url.host_str() == Some("127.0.0.1")
+        plugin.base_url.port() == Some(demo.port())
+            && plugin.base_url.host_str() == Some("127.0.0.1")
     })
 }
 
-fn door(gateway: &Gateway, config: &Config, base_url: &Url, reload: Reload) -> Result<Door, Failure> {
+fn door(
+    gateway: &Gateway,
+    config: &Config,
+    base_url: &Url,
+    reload: Reload,
+) -> Result<Door, Failure> {
     let bytes = usize::try_from(config.limits.max_request_bytes).unwrap_or(usize::MAX);
     let settings = http::Settings {
         base_url: base_url.clone(),
@@ -116,15 +145,25 @@ fn reload(gateway: Gateway, paths: Vec<PathBuf>, builtins: Builtins, running: Co
         let (gateway, paths, running) = (gateway.clone(), Arc::clone(&paths), Arc::clone(&running));
         Box::pin(async move {
             let refused = |text: String| {
-                Refusal::new(Code::InvalidRequest, "The config does not hold; the running one stays.")
-                    .hint("`gestaltd validate` says where.")
-                    .because(text)
+                Refusal::new(
+                    Code::InvalidRequest,
+                    "The config does not hold; the running one stays.",
+                )
+                .hint("`gestaltd validate` says where.")
+                .because(text)
             };
-            let loaded = config::load(&paths, &Environment::Process, builtins).and_then(config::Loaded::servable);
+            let loaded = config::load(&paths, &Environment::Process, builtins)
+                .and_then(config::Loaded::servable);
             let config = loaded.map_err(|error| refused(error.to_string()))?;
-            gateway.reload(catalogue_settings(&config)).await.map_err(|error| refused(error.to_string()))?;
+            gateway
+                .reload(catalogue_settings(&config))
+                .await
+                .map_err(|error| refused(error.to_string()))?;
             for section in needs_restart(&running, &config) {
-                tracing::warn!(section, "changed in the config; takes effect with a restart");
+                tracing::warn!(
+                    section,
+                    "changed in the config; takes effect with a restart"
+                );
             }
             tracing::info!(plugins = config.plugins.len(), "the config was read again");
             Ok(())
@@ -136,7 +175,10 @@ fn reload(gateway: Gateway, paths: Vec<PathBuf>, builtins: Builtins, running: Co
 fn needs_restart(running: &Config, new: &Config) -> Vec<&'static str> {
     let keys = |config: &Config| {
         let previous = config.server.previous_encryption_keys.iter();
-        previous.chain([&config.server.encryption_key]).map(|key| key.expose().to_owned()).collect::<Vec<_>>()
+        previous
+            .chain([&config.server.encryption_key])
+            .map(|key| key.expose().to_owned())
+            .collect::<Vec<_>>()
     };
     let database = |config: &Config| match &config.store.database {
         Database::Sqlite(path) => path.display().to_string(),
@@ -148,22 +190,37 @@ fn needs_restart(running: &Config, new: &Config) -> Vec<&'static str> {
         ("server.management", a.management != b.management),
         ("server.baseUrl", a.base_url != b.base_url),
         ("server.encryptionKey", keys(running) != keys(new)),
-        ("server.trustedProxies", a.trusted_proxies != b.trusted_proxies),
-        ("server.apiTokenTtl", (a.api_token_ttl, a.api_token_max_ttl) != (b.api_token_ttl, b.api_token_max_ttl)),
-        ("providers.authentication", running.login != new.login || running.sessions != new.sessions),
+        (
+            "server.trustedProxies",
+            a.trusted_proxies != b.trusted_proxies,
+        ),
+        (
+            "server.apiTokenTtl",
+            (a.api_token_ttl, a.api_token_max_ttl) != (b.api_token_ttl, b.api_token_max_ttl),
+        ),
+        (
+            "providers.authentication",
+            running.login != new.login || running.sessions != new.sessions,
+        ),
         ("providers.indexeddb", database(running) != database(new)),
         ("audit", running.audit != new.audit),
         ("server.cache", running.cache != new.cache),
         ("server.limits", running.limits != new.limits),
     ];
-    sections.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
+    sections
+        .into_iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(name, _)| name)
+        .collect()
 }
 
 /// SIGHUP reads the config again; SIGTERM and SIGINT drain and end.
 async fn signals(stop: CancellationToken, reload: Reload) {
-    let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::hangup()),
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         tracing::error!("signals cannot be received");
         return;
     };
@@ -179,12 +236,11 @@ async fn signals(stop: CancellationToken, reload: Reload) {
             _ = interrupt.recv() => break,
         }
     }
-    tracing::info!("draining");
     stop.cancel();
+    tracing::info!("draining");
 }
 
 /// Says where it listens and, last, what to do next.
-#[expect(clippy::print_stdout, reason = "whoever starts the daemon reads where it is and what to do next")]
 async fn greet(
     gateway: &Gateway,
     config: &Config,
@@ -193,31 +249,50 @@ async fn greet(
     (public, management): (&[TcpListener], &[TcpListener]),
 ) {
     let addresses = |sockets: &[TcpListener]| {
-        let bound: Vec<String> = sockets.iter().filter_map(|s| s.local_addr().ok()).map(|a| format!("http://{a}")).collect();
+        let bound: Vec<String> = sockets
+            .iter()
+            .filter_map(|s| s.local_addr().ok())
+            .map(|a| format!("http://{a}"))
+            .collect();
         bound.join(" ")
     };
     let url = base_url.as_str().trim_end_matches('/');
-    println!("gestaltd {}", env!("CARGO_PKG_VERSION"));
-    println!("  config      {}{}", path.display(), if generated { " (new, with a random root key)" } else { "" });
-    println!("  listening on {}", addresses(public));
+    let mut text = String::new();
+    let mut say = |line: String| {
+        text.push_str(&line);
+        text.push('\n');
+    };
+    say(format!("gestaltd {}", env!("CARGO_PKG_VERSION")));
+    say(format!(
+        "  config      {}{}",
+        path.display(),
+        if generated {
+            " (new, with a random root key)"
+        } else {
+            ""
+        }
+    ));
+    say(format!("  listening on {}", addresses(public)));
     if !management.is_empty() {
-        println!("  management on {}", addresses(management));
+        say(format!("  management on {}", addresses(management)));
     }
     if let LoginConfig::None { insecure: true } = config.login {
-        println!("  WARNING     no login is configured and others can reach this daemon (insecure: true)");
+        say("  WARNING     no login is configured and others can reach this daemon (insecure: true)".to_owned());
         tracing::warn!("no login is configured and others than this machine can reach this daemon");
     }
     match gateway.login() {
-        LoginKind::None => println!("  next        open {url} or run: gestalt plugin list --url {url}"),
+        LoginKind::None => say(format!(
+            "  next        open {url} or run: gestalt plugin list --url {url}"
+        )),
         LoginKind::Local => match gateway.create_login_code(&Caller::system("start")).await {
             Ok(code) => {
-                println!("  log in      {url}/login?code={}", code.expose());
-                println!("  next        open that link within 30 minutes; it works once (another: gestaltd login-code)");
+                say(format!("  log in      {url}/login?code={}", code.expose()));
+                say("  next        open that link within 30 minutes; it works once (another: gestaltd login-code)".to_owned());
             }
             Err(refusal) => tracing::error!(%refusal, "no login code could be made"),
         },
     }
     // A reader of our output may be gone; the daemon serves all the same.
-    let _written = std::io::Write::flush(&mut std::io::stdout());
+    let _written = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
     tracing::info!(%base_url, "serving");
 }

@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use gestalt_core::{Clock, Entropy};
 use gestalt_gateway::settings::{
-    AuditSettings, CacheSettings, CatalogueSettings, Database as StoreDatabase, Durability as GatewayDurability,
-    Effect as RuleEffect, LimitSettings, LocalLogin, LoginSettings, PolicySettings, Resolver, RuleSettings, Settings,
-    StoreSettings, TokenSettings, UpstreamSettings, Argon2Cost,
+    Argon2Cost, AuditSettings, CacheSettings, CatalogueSettings, Database as StoreDatabase,
+    Durability as GatewayDurability, Effect as RuleEffect, LimitSettings, LocalLogin,
+    LoginSettings, PolicySettings, Resolver, RuleSettings, Settings, StoreSettings, TokenSettings,
+    UpstreamSettings,
 };
 
-use crate::config::{Authorization, Config, Database, Durability, Effect, LimitConfig, LoginConfig, Rule};
+use crate::config::{
+    Authorization, Config, Database, Durability, Effect, LimitConfig, LoginConfig, Rule,
+};
 
 /// How long a login code can be used.
-const LOGIN_CODE_TTL: Duration = Duration::from_secs(30 * 60);
+const LOGIN_CODE_TTL: Duration = Duration::from_mins(30);
 
 /// Who `local` login knows when the config names nobody.
 const LOCAL_EMAIL: &str = "owner@localhost";
@@ -35,7 +38,10 @@ pub(crate) fn gateway_settings(config: &Config) -> Result<Settings, UnknownLogin
         previous_root_keys: config.server.previous_encryption_keys.clone(),
         argon2: Argon2Cost::default(),
         login: login(config)?,
-        tokens: TokenSettings { default_ttl: config.server.api_token_ttl, max_ttl: config.server.api_token_max_ttl },
+        tokens: TokenSettings {
+            default_ttl: config.server.api_token_ttl,
+            max_ttl: config.server.api_token_max_ttl,
+        },
         audit: AuditSettings {
             durability: match config.audit.durability {
                 Durability::Buffered => GatewayDurability::Buffered,
@@ -76,8 +82,14 @@ pub(crate) fn store_settings(config: &Config) -> StoreSettings {
 
 /// Plugins and policy: what a reload replaces.
 pub(crate) fn catalogue_settings(config: &Config) -> CatalogueSettings {
-    let policy = config.authorization.as_ref().map_or_else(PolicySettings::default, policy);
-    CatalogueSettings { plugins: config.plugins.clone(), policy }
+    let policy = config
+        .authorization
+        .as_ref()
+        .map_or_else(PolicySettings::default, policy);
+    CatalogueSettings {
+        plugins: config.plugins.clone(),
+        policy,
+    }
 }
 
 fn upstream_settings(limits: &LimitConfig) -> UpstreamSettings {
@@ -97,7 +109,10 @@ fn login(config: &Config) -> Result<LoginSettings, UnknownLogin> {
     match &config.login {
         LoginConfig::None { .. } => Ok(LoginSettings::None),
         LoginConfig::Local(local) => Ok(LoginSettings::Local(LocalLogin {
-            email: local.email.clone().unwrap_or_else(|| LOCAL_EMAIL.to_owned()),
+            email: local
+                .email
+                .clone()
+                .unwrap_or_else(|| LOCAL_EMAIL.to_owned()),
             display_name: local.display_name.clone(),
             session_ttl: config.sessions.ttl,
             idle_timeout: config.sessions.idle_timeout,
@@ -113,7 +128,13 @@ fn policy(authorization: &Authorization) -> PolicySettings {
         Effect::Deny => RuleEffect::Deny,
     };
     // A list that matches all is no limit: it also matches a plugin without connections.
-    let limit = |patterns: &[String]| if patterns.iter().any(|p| p == "*") { Vec::new() } else { patterns.to_vec() };
+    let limit = |patterns: &[String]| {
+        if patterns.iter().any(|p| p == "*") {
+            Vec::new()
+        } else {
+            patterns.to_vec()
+        }
+    };
     let rule = |rule: &Rule| RuleSettings {
         effect: effect(rule.effect),
         subjects: rule.subjects.clone(),

@@ -7,8 +7,15 @@ use crate::config::{self, Builtins, Environment};
 pub(super) fn run(files: &ConfigFiles) -> Result<(), Failure> {
     let paths = files.paths()?;
     let loaded = config::load(&paths, &Environment::Process, Builtins::default())?;
-    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    println!("{}: the config holds, {} plugins.", names.join(", "), loaded.config().plugins.len());
+    let names: Vec<String> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    println!(
+        "{}: the config holds, {} plugins.",
+        names.join(", "),
+        loaded.config().plugins.len()
+    );
     if let Some(refusal) = loaded.refusal() {
         println!("`gestaltd serve` refuses it all the same:");
         refusal.lines().for_each(|line| println!("  {line}"));
