@@ -114,7 +114,7 @@ impl Part {
     pub(crate) fn mebibytes(&self, name: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let kibibytes = line.and_then(|line| line.split_whitespace().nth(1));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next());
         let kibibytes: f64 = kibibytes.ok_or("no such line in status")?.parse()?;
         Ok(kibibytes / 1024.0)
     }

@@ -159,7 +159,7 @@ impl Audit {
 
     /// Promises places in the queue; nothing that was promised is ever dropped.
     fn reserve(&self, places: usize) -> Result<(), Refusal> {
-        let before = self.gauge.pending.fetch_add(places, Ordering::Relaxed);
+        let before = self.gauge.promise(places);
         if before + places > self.capacity {
             self.gauge.pending.fetch_sub(places, Ordering::Relaxed);
             return Err(unavailable());
@@ -168,7 +168,12 @@ impl Audit {
     }
 
     fn send(&self, message: Message) -> Result<(), Refusal> {
-        self.sender.send(message).map_err(|_| unavailable())
+        let awaited = message.is_awaited();
+        self.sender.send(message).map_err(|_| unavailable())?;
+        if awaited {
+            self.gauge.hurry();
+        }
+        Ok(())
     }
 }
 

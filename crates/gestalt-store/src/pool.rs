@@ -55,6 +55,9 @@ impl Pool {
                     .synchronous(SqliteSynchronous::Full)
                     .foreign_keys(true)
                     .busy_timeout(Duration::from_secs(5))
+                    // An insert of many rows keeps a journal of its own, which would go to a
+                    // file of its own.
+                    .pragma("temp_store", "MEMORY")
                     .statement_cache_capacity(STATEMENT_CACHE);
                 let writer = sqlite(settings, 1, options.clone()).await?;
                 let reading = options.pragma("query_only", "ON");

@@ -2,6 +2,7 @@
 //! outcome that falls into the same batch, chains, and commits many records a statement; a
 //! management change commits together with its record.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,8 +10,7 @@ use std::time::Duration;
 use gestalt_core::id::WriterId;
 use gestalt_core::{Clock, Code};
 use gestalt_store::{AuditRow, Change, Store, StoreError, WriterHead};
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::checkpoint::Checkpoints;
 use super::record::{Entry, Outcome};
@@ -60,9 +60,25 @@ pub(crate) struct Gauge {
     pub(crate) pending: AtomicUsize,
     /// The last commit failed.
     failing: watch::Sender<bool>,
+    /// The writer shall not wait any longer.
+    hurry: Notify,
 }
 
 impl Gauge {
+    /// Notes that places were promised; a batch's worth of them is to be written at once.
+    pub(crate) fn promise(&self, places: usize) -> usize {
+        let before = self.pending.fetch_add(places, Ordering::Relaxed);
+        if before / BATCH != (before + places) / BATCH {
+            self.hurry.notify_one();
+        }
+        before
+    }
+
+    /// Tells the writer that somebody waits for what was just sent.
+    pub(crate) fn hurry(&self) {
+        self.hurry.notify_one();
+    }
+
     /// Whether the last commit failed.
     pub(crate) fn is_failing(&self) -> bool {
         *self.failing.borrow()
@@ -126,17 +142,22 @@ impl Writer {
         if messages.recv_many(batch, BATCH).await == 0 {
             return false;
         }
-        let deadline = Instant::now() + self.flush;
-        let mut seen = 0;
-        while batch.len() < BATCH {
-            if batch[seen..].iter().any(Message::is_awaited) {
-                break;
+        // The messages themselves are not waited for: each would wake this task, and that is a
+        // good part of what a call costs.
+        let mut pause = pin!(tokio::time::sleep(self.flush));
+        while batch.len() < BATCH && !batch.iter().any(Message::is_awaited) {
+            let hurried = tokio::select! {
+                biased;
+                () = self.gauge.hurry.notified() => true,
+                () = pause.as_mut() => false,
+            };
+            while batch.len() < BATCH
+                && let Ok(message) = messages.try_recv()
+            {
+                batch.push(message);
             }
-            seen = batch.len();
-            let room = BATCH - batch.len();
-            match tokio::time::timeout_at(deadline, messages.recv_many(batch, room)).await {
-                Ok(0) | Err(_) => break,
-                Ok(_) => {}
+            if !hurried {
+                break;
             }
         }
         true
@@ -268,7 +289,7 @@ impl Writer {
 }
 
 impl Message {
-    fn is_awaited(&self) -> bool {
+    pub(crate) fn is_awaited(&self) -> bool {
         matches!(
             self,
             Self::Intent(_, Some(_)) | Self::Change { .. } | Self::Flush(_)
