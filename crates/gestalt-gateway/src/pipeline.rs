@@ -17,8 +17,10 @@ use crate::authenticate::presented::Presented;
 use crate::authorize::{Permit, Wanted};
 use crate::resolve::Source;
 use crate::{authenticate, authorize, call, resolve};
+use carry::Carried;
 
 mod body;
+mod carry;
 
 /// What a caller wants done.
 pub struct Invocation {
@@ -80,23 +82,16 @@ pub(crate) async fn invoke(
                 return Err(refusal);
             }
         };
-    // What is begun is ended in a task of its own, so that an outcome is written also when
-    // the client goes away; then the call is given up.
+    // What is begun is ended also when the client goes away: the call is given up, and its
+    // outcome is written.
     let (reply, replied) = oneshot::channel();
-    let inner = Arc::clone(gateway);
     let admitted = Admitted {
         caller,
         permit,
         begun,
     };
-    gateway
-        .tracker
-        .spawn(Box::pin(walk(inner, admitted, invocation, reply)));
-    replied.await.unwrap_or_else(|_| {
-        Err(Refusal::internal(
-            "the walk ended without an answer".to_owned(),
-        ))
-    })
+    let walk = walk(Arc::clone(gateway), admitted, invocation, reply);
+    Carried::new(Box::pin(walk), replied, &gateway.tracker).await
 }
 
 type ReplyTo = oneshot::Sender<Result<Reply, Refusal>>;
