@@ -36,6 +36,8 @@ pub(crate) enum Kind {
 pub(crate) struct Home {
     folder: TempDir,
     program: PathBuf,
+    /// The management listener, which tells figures without a login.
+    management: u16,
 }
 
 impl Home {
@@ -51,11 +53,19 @@ impl Home {
             return Err(format!("{} is not built", program.display()).into());
         }
         let folder = tempfile::tempdir()?;
-        fs::write(
-            folder.path().join("config.yaml"),
-            config(upstream, plugins, kind)?,
-        )?;
-        Ok(Self { folder, program })
+        let management = gestalt_e2e::program::free_port();
+        let mut text = format!(
+            "server:
+  management: {{ host: 127.0.0.1, port: {management} }}
+"
+        );
+        text.push_str(&config(upstream, plugins, kind)?);
+        fs::write(folder.path().join("config.yaml"), text)?;
+        Ok(Self {
+            folder,
+            program,
+            management,
+        })
     }
 
     /// Where [`Gateway::tokens`] are written, one a line.
@@ -91,6 +101,7 @@ impl Home {
         Ok(Gateway {
             part,
             client,
+            management: Client::new(&format!("http://127.0.0.1:{}", self.management)),
             start: start.elapsed(),
         })
     }
@@ -101,6 +112,7 @@ impl Home {
 pub(crate) struct Gateway {
     pub(crate) part: Part,
     client: Client,
+    management: Client,
     /// From its start until it was ready.
     pub(crate) start: Duration,
 }
@@ -149,7 +161,7 @@ impl Gateway {
     ///
     /// When the daemon does not say.
     pub(crate) async fn statements(&self) -> Result<f64> {
-        let metrics = self.client.get("/metrics").await?;
+        let metrics = self.management.get("/metrics").await?;
         let counts = metrics.lines().filter_map(|line| {
             let rest = line.strip_prefix("gestalt_store_statements_total")?;
             rest.rsplit(' ').next()?.parse::<f64>().ok()
@@ -200,8 +212,7 @@ fn config(upstream: &str, plugins: usize, kind: Kind) -> Result<String> {
         Kind::Many => "{ tokens: 150000, connections: 150000 }",
     };
     let mut text = format!(
-        r#"server:
-  public: {{ host: 127.0.0.1, port: 0 }}
+        r#"  public: {{ host: 127.0.0.1, port: 0 }}
   encryptionKey: "{ROOT_KEY}"
   cache: {held}
 {login}connections:
