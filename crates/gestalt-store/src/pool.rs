@@ -58,6 +58,11 @@ impl Pool {
                     // An insert of many rows keeps a journal of its own, which would go to a
                     // file of its own.
                     .pragma("temp_store", "MEMORY")
+                    // A record of the audit trail has about 1,000 bytes, which is what a page
+                    // of 4 KiB holds of a row at most; above it each would take a page more.
+                    .page_size(8_192)
+                    // In KiB, for each connection: the hot rows are kept by the gateway.
+                    .pragma("cache_size", "-1024")
                     .statement_cache_capacity(STATEMENT_CACHE);
                 let writer = sqlite(settings, 1, options.clone()).await?;
                 let reading = options.pragma("query_only", "ON");
