@@ -6,10 +6,18 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 use crate::process::Result;
 
-/// The repository's root.
+/// The repository's root. Cargo says at run time which one it runs in; what it said when this
+/// was compiled may be another clone that builds into the same directory.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is cargo's word, not a setting"
+)]
 pub(crate) fn root() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().unwrap_or(manifest).to_path_buf()
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest
+        .parent()
+        .map_or(manifest.clone(), Path::to_path_buf)
 }
 
 /// What cargo knows of the workspace and all it depends on.

@@ -59,7 +59,7 @@ impl Gateway {
             },
         )?;
         let connected = gateway.connect(caller, &request).await;
-        let (put, warnings, entry, plugin) =
+        let (put, warnings, plugin) =
             connected.map_err(|refusal| gateway.refuse(caller, &grant, refusal))?;
         let Put {
             row,
@@ -69,13 +69,10 @@ impl Gateway {
         } = put;
         let id = row.id;
         let (owner, connection) = (row.owner, row.connection.clone());
-        let record = gateway
-            .entry(caller, &grant)
-            .target(id)
-            .details(serde_json::json!({
-                "owner": owner.to_string(), "generation": row.generation, "integration": plugin,
-                "connection": connection.to_string(), "instance": row.instance.to_string(),
-            }));
+        let record = gateway.about(gateway.entry(caller, &grant), &row);
+        let record = record.details(serde_json::json!({
+            "owner": owner.to_string(), "generation": row.generation,
+        }));
         let mut changes = vec![Change::PutConnection {
             row,
             secrets,
@@ -91,7 +88,7 @@ impl Gateway {
             });
         }
         gateway.commit(changes, record).await?;
-        gateway.credentials.forget(owner, entry, &connection);
+        gateway.credentials.forget(owner, plugin, &connection);
         let stored = gateway
             .store
             .find_connection(id)
@@ -142,12 +139,10 @@ impl Gateway {
         let (row, checked) = checked
             .await
             .map_err(|refusal| gateway.refuse(caller, &grant, refusal))?;
-        let record = gateway
-            .entry(caller, &grant)
-            .target(row.id)
-            .details(serde_json::json!({
-                "state": checked.state.as_str(), "generation": row.generation,
-            }));
+        let record = gateway.about(gateway.entry(caller, &grant), &row);
+        let record = record.details(serde_json::json!({
+            "state": checked.state.as_str(), "generation": row.generation,
+        }));
         let change = Change::SetConnectionChecked {
             id: row.id,
             nickname: checked.nickname.or(row.nickname.clone()),
@@ -185,12 +180,8 @@ impl Gateway {
         let (row, generation) = found
             .await
             .map_err(|refusal| gateway.refuse(caller, &grant, refusal))?;
-        let record = gateway
-            .entry(caller, &grant)
-            .target(row.id)
-            .details(serde_json::json!({
-                "generation": generation,
-            }));
+        let record = gateway.about(gateway.entry(caller, &grant), &row);
+        let record = record.details(serde_json::json!({ "generation": generation }));
         gateway
             .after_change(
                 caller,
@@ -213,7 +204,7 @@ struct Put {
     checked: Option<Checked>,
 }
 
-type Connected = (Put, Vec<String>, gestalt_core::id::PluginId, String);
+type Connected = (Put, Vec<String>, gestalt_core::id::PluginId);
 
 impl Inner {
     async fn connect(
@@ -296,7 +287,6 @@ impl Inner {
             },
             warnings,
             plugin.id,
-            plugin.definition.name.to_string(),
         ))
     }
 

@@ -72,13 +72,8 @@ impl Gateway {
         let row = found
             .map_err(|refusal| gateway.refuse(caller, &grant, refusal))?
             .row;
-        let record = gateway
-            .entry(caller, &grant)
-            .target(row.id)
-            .details(serde_json::json!({
-                "owner": row.owner.to_string(), "connection": row.connection.to_string(),
-                "instance": row.instance.to_string(),
-            }));
+        let record = gateway.about(gateway.entry(caller, &grant), &row);
+        let record = record.details(serde_json::json!({ "owner": row.owner.to_string() }));
         gateway
             .commit(vec![Change::DeleteConnection { id: row.id }], record)
             .await?;
@@ -113,6 +108,19 @@ impl Gateway {
 }
 
 impl Inner {
+    /// Names the connection that a record is about.
+    pub(super) fn about(&self, entry: Entry, row: &ConnectionRow) -> Entry {
+        let catalogue = self.catalogue.load();
+        Entry {
+            plugin: catalogue
+                .find_id(row.plugin)
+                .map(|plugin| plugin.name.clone()),
+            connection: Some(row.connection.as_str().into()),
+            instance: Some(row.instance.as_str().into()),
+            ..entry.target(row.id)
+        }
+    }
+
     async fn own_connection(
         &self,
         caller: &Caller,
