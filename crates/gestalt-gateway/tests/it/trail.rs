@@ -134,6 +134,43 @@ async fn a_change_is_recorded_with_what_it_is_about_and_no_secret() {
 }
 
 #[tokio::test]
+async fn a_connection_is_found_by_its_plugin() {
+    let test = TestGateway::new().await;
+    let id = test.connect(&test.bob, "key-of-bob", "bob").await;
+    let bob = test.cookie(&test.bob);
+    let caller = bob.caller().await.unwrap();
+    let integration = test
+        .gateway
+        .get_connection(&caller, &id)
+        .await
+        .unwrap()
+        .integration;
+    test.gateway.disconnect(&caller, &id).await.unwrap();
+    let query = AuditQuery {
+        integration: Some(integration.clone()),
+        ..AuditQuery::default()
+    };
+    let records = bob.trail(query).await;
+    let said: Vec<_> = records
+        .iter()
+        .map(|r| {
+            (
+                r.action.as_str(),
+                r.target.as_deref(),
+                r.instance.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("connection.connect", Some(id.as_str()), Some("default")),
+            ("connection.disconnect", Some(id.as_str()), Some("default")),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn reading_the_trail_is_recorded_and_shows_ones_own_only() {
     let test = TestGateway::new().await;
     let (ada, bob) = (test.cookie(&test.ada), test.cookie(&test.bob));
