@@ -9,6 +9,7 @@ use gestalt_core::Refusal;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Reply;
 
@@ -19,6 +20,8 @@ pub(super) struct Carried<'a> {
     walk: Option<Walk>,
     replied: oneshot::Receiver<Result<Reply, Refusal>>,
     tracker: &'a TaskTracker,
+    /// Draining waits for this walk too, until it has ended or is handed over.
+    _under_way: TaskTrackerToken,
 }
 
 impl<'a> Carried<'a> {
@@ -31,6 +34,7 @@ impl<'a> Carried<'a> {
             walk: Some(walk),
             replied,
             tracker,
+            _under_way: tracker.token(),
         }
     }
 
