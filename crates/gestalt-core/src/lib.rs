@@ -9,6 +9,7 @@
 
 pub mod clock;
 pub mod connection;
+pub mod document;
 pub mod entropy;
 pub mod host;
 pub mod id;
@@ -16,11 +17,13 @@ pub mod name;
 pub mod operation;
 pub mod plugin;
 pub mod refusal;
+pub mod schema;
 pub mod secret;
 pub mod subject;
 
 pub use clock::{Clock, Timestamp};
 pub use entropy::Entropy;
 pub use refusal::{Code, Kind, Refusal};
+pub use schema::Schema;
 pub use secret::{Secret, SecretBytes};
 pub use subject::Subject;

@@ -7,7 +7,8 @@ use http::Method;
 use serde_json::Value;
 use url::Url;
 
-use crate::name::OperationName;
+use crate::name::{ConnectionName, OperationName};
+use crate::schema::Schema;
 
 /// One thing a plugin can do at its upstream.
 #[derive(Clone, Debug)]
@@ -46,10 +47,24 @@ pub struct Operation {
     pub body: Option<Body>,
     /// What is known of the answer.
     pub response: Response,
+    /// Which of the plugin's connections fit.
+    pub security: Security,
     /// How the next page is asked for.
     pub pagination: Option<Pagination>,
     /// Longest wait for the whole answer's head; the surface's default if `None`.
     pub timeout: Option<Duration>,
+}
+
+/// Which of a plugin's connections an operation can be called with.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Security {
+    /// Any of them.
+    #[default]
+    Any,
+    /// None is needed, and none is used.
+    None,
+    /// One of these, the default one first; never empty.
+    OneOf(Vec<ConnectionName>),
 }
 
 /// Where a parameter stands.
@@ -136,7 +151,7 @@ pub struct Media {
     /// How arguments become bytes.
     pub kind: MediaKind,
     /// JSON Schema 2020-12 of the value, if known.
-    pub schema: Option<Value>,
+    pub schema: Option<Schema>,
     /// Per-field encoding of form and multipart bodies.
     pub encoding: Vec<FieldEncoding>,
 }
@@ -171,7 +186,7 @@ pub struct FieldEncoding {
 #[derive(Clone, Debug, Default)]
 pub struct Response {
     /// JSON Schema 2020-12 of a successful JSON answer.
-    pub schema: Option<Value>,
+    pub schema: Option<Schema>,
     /// What of the answer is passed on; all of it if `None`.
     pub mapping: Option<ResponseMapping>,
     /// Largest body passed on, in bytes; the surface's default if `None`.

@@ -1,5 +1,7 @@
 //! Plugins: named upstreams.
 
+use std::sync::Arc;
+
 use url::Url;
 
 use crate::connection::ConnectionDefinition;
@@ -23,7 +25,7 @@ pub struct Plugin {
     /// Its ways to authenticate, the default one first. May be empty: then no credential is used.
     pub connections: Vec<ConnectionDefinition>,
     /// What it offers.
-    pub operations: Vec<Operation>,
+    pub operations: Vec<Arc<Operation>>,
     /// What it may reach besides the base URL.
     pub egress: EgressRules,
 }

@@ -209,7 +209,11 @@ fn operation(compiled: &CompiledOperation) -> OperationView {
             .iter()
             .map(ToString::to_string)
             .collect(),
-        output_schema: definition.response.schema.clone(),
+        output_schema: definition
+            .response
+            .schema
+            .as_ref()
+            .map(gestalt_core::Schema::value),
         paginated: definition.pagination.is_some(),
     }
 }

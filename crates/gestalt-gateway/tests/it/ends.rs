@@ -1,5 +1,6 @@
 //! How a call ends when its client goes away, its answer breaks, or is too large.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gestalt_core::Code;
@@ -101,7 +102,7 @@ async fn an_answer_over_its_limit_is_an_error_and_never_a_cut() {
     assert_eq!(record.outcome.as_deref(), Some("response_too_large"));
     let mut limited = test.setup.catalogue.clone();
     for operation in &mut limited.plugins[0].operations {
-        operation.response.max_bytes = Some(6);
+        Arc::make_mut(operation).response.max_bytes = Some(6);
     }
     test.gateway.reload(limited).await.unwrap();
     // Where the length is not known before, the stream breaks at the limit.

@@ -1,13 +1,14 @@
 //! Plugins for the peer.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gestalt_core::connection::{
     AuthKind, AuthMapping, ConnectionDefinition, CredentialField, MappedValue, Mode, OnAuthChange,
 };
 use gestalt_core::host::{AddressRange, EgressRules};
-use gestalt_core::operation::{Operation, Response};
+use gestalt_core::operation::{Operation, Response, Security};
 use gestalt_core::plugin::Plugin;
 use http::Method;
 
@@ -34,6 +35,7 @@ pub(crate) fn operation(name: &str, method: Method, path: &str) -> Operation {
         query: Vec::new(),
         body: None,
         response: Response::default(),
+        security: Security::Any,
         pagination: None,
         timeout: None,
     }
@@ -109,7 +111,10 @@ pub(crate) fn plugin(
             operation("hang", Method::GET, "/hang"),
             operation("stream", Method::GET, "/stream"),
             large,
-        ],
+        ]
+        .into_iter()
+        .map(Arc::new)
+        .collect(),
         egress: EgressRules {
             allowed_ranges: vec![AddressRange::exactly(peer.ip(), peer.port())],
             ..EgressRules::default()

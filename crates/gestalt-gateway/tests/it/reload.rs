@@ -1,5 +1,7 @@
 //! A reload swaps plugins and policy whole, or keeps the old.
 
+use std::sync::Arc;
+
 use gestalt_core::Code;
 use gestalt_core::connection::{AuthKind, Mode, OnAuthChange};
 use gestalt_gateway::settings::{Effect, PolicySettings, RuleSettings};
@@ -42,7 +44,7 @@ async fn a_bad_reload_keeps_the_old() {
             all.policy.rules = vec![rule(Effect::Deny, "everyone", &[])];
         }),
         changed(&test, |all| {
-            all.plugins[0].operations[0].path = "/{nothing}".to_owned();
+            Arc::make_mut(&mut all.plugins[0].operations[0]).path = "/{nothing}".to_owned();
         }),
         changed(&test, |all| {
             all.plugins[0].connections[0].mapping.headers[0].0 = "no header".to_owned();

@@ -1,5 +1,7 @@
 //! Redirects: followed, refused, passed, and never with the credential elsewhere.
 
+use std::sync::Arc;
+
 use gestalt_core::Secret;
 use gestalt_core::host::AddressRange;
 use gestalt_core::operation::{Location, MediaKind};
@@ -79,7 +81,7 @@ async fn s38_a_redirect_to_another_host_loses_every_credential() {
     let other = Server::quiet().await;
     let server = redirecting(302, format!("{}/to?api_key={KEY}&a=b", other.url())).await;
     let mut plugin = both(&server, &other);
-    plugin.operations[0].parameters = vec![text("session", Location::Cookie)];
+    Arc::make_mut(&mut plugin.operations[0]).parameters = vec![text("session", Location::Cookie)];
     let mut world = World::with(settings(), Resolver::System, &plugin).with_key(KEY);
     world.injection.query = vec![("api_key".to_owned(), Secret::new(KEY))];
     world.injection.basic = Some((Secret::new("user"), Secret::new("password1")));

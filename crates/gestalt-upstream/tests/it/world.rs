@@ -1,6 +1,7 @@
 //! Plugins and calls for tests, in a few words each.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,6 +41,7 @@ pub(crate) fn operation(method: Method, path: &str) -> Operation {
         query: Vec::new(),
         body: None,
         response: Response::default(),
+        security: gestalt_core::operation::Security::Any,
         pagination: None,
         timeout: None,
     }
@@ -83,7 +85,7 @@ pub(crate) fn body(content_type: &str, kind: MediaKind, schema: Option<Value>) -
         media: vec![Media {
             content_type: content_type.to_owned(),
             kind,
-            schema,
+            schema: schema.map(Into::into),
             encoding: Vec::new(),
         }],
     }
@@ -105,7 +107,7 @@ pub(crate) fn plugin(base: &str, rules: EgressRules, operation: Operation) -> Pl
         description: None,
         base_url: base.parse().unwrap(),
         connections: Vec::new(),
-        operations: vec![operation],
+        operations: vec![Arc::new(operation)],
         egress: rules,
     }
 }

@@ -3,7 +3,10 @@
 mod body;
 mod pagination;
 
-use gestalt_core::operation::{Location, Operation, Parameter, Response, ResponseMapping};
+use gestalt_core::operation::{
+    Location, Operation, Parameter, Response, ResponseMapping, Security,
+};
+use gestalt_core::schema::Schema;
 use http::Method;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -126,6 +129,7 @@ impl OperationEntry {
             query: pairs(&self.query),
             body,
             response,
+            security: Security::Any,
             pagination,
             timeout: self.timeout.map(|timeout| timeout.0),
         })
@@ -232,7 +236,7 @@ impl ResponseEntry {
         }
         let mapped = self.path.is_some() || !self.select.is_empty();
         Response {
-            schema: self.schema.clone(),
+            schema: self.schema.as_ref().map(Schema::from),
             mapping: mapped.then(|| ResponseMapping {
                 pointer: self
                     .path

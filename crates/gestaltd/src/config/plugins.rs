@@ -3,6 +3,7 @@
 mod surfaces;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use gestalt_core::connection::ConnectionDefinition;
 use gestalt_core::host::{AddressRange, EgressRules};
@@ -164,7 +165,10 @@ impl PluginEntry {
         let connections = selection::checks(connections, &operations, opaque, checker);
         let demo = self.demo_address(checker);
         let base_url = rest.base_url(name.at, demo, checker)?;
-        let (operations, places): (Vec<_>, Vec<_>) = operations.into_iter().unzip();
+        let (operations, places): (Vec<_>, Vec<_>) = operations
+            .into_iter()
+            .map(|(operation, at)| (Arc::new(operation), at))
+            .unzip();
         let manifest = manifest.as_ref();
         let plugin = Plugin {
             name: parsed,

@@ -70,13 +70,14 @@ pub(super) type Place<'a> = (&'a mut Inputs, &'a mut FlatSchema, &'a str);
 /// The fields that can stand among the parameters, each with the name offered; `None` if
 /// the body must stand under one name.
 pub(super) fn fields_of<'m>(
-    media: &'m Media,
+    media: &Media,
+    schema: Option<&'m Value>,
     inputs: &Inputs,
 ) -> Option<Vec<(String, &'m str, &'m Value)>> {
     if media.kind == MediaKind::Raw {
         return None;
     }
-    let schema = media.schema.as_ref()?.as_object()?;
+    let schema = schema?.as_object()?;
     let closed = |schema: &Map<String, Value>| {
         !schema.contains_key("patternProperties")
             && schema
@@ -108,11 +109,10 @@ pub(super) fn fields_of<'m>(
 
 pub(super) fn fields(
     body: &Body,
-    media: &Media,
+    (media, root): (&Media, &Value),
     found: &[(String, &str, &Value)],
     (inputs, flat, place): Place<'_>,
 ) -> Result<Layout, UpstreamError> {
-    let root = media.schema.as_ref().unwrap_or(&Value::Null);
     let listed = root.get("required").and_then(Value::as_array);
     let listed: Vec<&str> = listed
         .into_iter()
@@ -173,7 +173,7 @@ pub(super) fn fields(
 
 pub(super) fn whole(
     body: &Body,
-    media: &Media,
+    (media, schema): (&Media, Option<&Value>),
     (inputs, flat, place): Place<'_>,
 ) -> Result<Layout, UpstreamError> {
     let any = match media.kind {
@@ -181,7 +181,7 @@ pub(super) fn whole(
         MediaKind::Json => Value::Object(Map::new()),
         MediaKind::Form | MediaKind::Multipart => serde_json::json!({ "type": "object" }),
     };
-    let schema = media.schema.as_ref().unwrap_or(&any);
+    let schema = schema.unwrap_or(&any);
     let taken = inputs.find("body").is_some();
     let name = if taken { "x_body" } else { "body" };
     flat.add(&Offered {

@@ -45,9 +45,13 @@ impl BodyPlan {
         };
         let content_type = HeaderValue::from_str(content_type)
             .map_err(|_| UpstreamError::config(&place, "has a content type no header can carry"))?;
-        let layout = match fields_of(media, inputs) {
-            Some(found) => fields(body, media, &found, (inputs, flat, &place))?,
-            None => whole(body, media, (inputs, flat, &place))?,
+        let schema = media.schema.as_ref().map(gestalt_core::Schema::value);
+        let schema = schema.as_ref();
+        let layout = match (fields_of(media, schema, inputs), schema) {
+            (Some(found), Some(root)) => {
+                fields(body, (media, root), &found, (inputs, flat, &place))?
+            }
+            _ => whole(body, (media, schema), (inputs, flat, &place))?,
         };
         Ok(Self {
             required: body.required,

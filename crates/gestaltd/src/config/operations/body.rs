@@ -1,6 +1,7 @@
 //! `body`: what a request carries.
 
 use gestalt_core::operation::{Body, FieldEncoding, Media, MediaKind, Style};
+use gestalt_core::schema::Schema;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -85,12 +86,10 @@ impl BodyEntry {
             self.content.iter().map(each).collect::<Option<_>>()?
         };
         let requires = |media: &Media| {
-            let list = media
-                .schema
-                .as_ref()
-                .and_then(|schema| schema.get("required"))
-                .and_then(Value::as_array);
-            list.is_some_and(|names| !names.is_empty())
+            let schema = media.schema.as_ref().map(Schema::value);
+            let list = schema.as_ref().and_then(|schema| schema.get("required"));
+            list.and_then(Value::as_array)
+                .is_some_and(|names| !names.is_empty())
         };
         Some(Body {
             required: self.required.unwrap_or_else(|| media.iter().all(requires)),
@@ -135,7 +134,7 @@ fn media(
     Some(Media {
         content_type: text.to_owned(),
         kind,
-        schema: schema.cloned(),
+        schema: schema.map(Schema::from),
         encoding: encoding.collect(),
     })
 }
