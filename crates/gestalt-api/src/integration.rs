@@ -41,9 +41,17 @@ shape! {
         pub mode: String,
         /// `none`, `manual`, `bearer`, `basic`, …
         pub auth_type: String,
+        /// This gateway can use it; not yet where it takes an OAuth flow.
+        #[serde(default = "usable")]
+        pub usable: bool,
         /// What a person enters.
         pub fields: Vec<Field>,
     }
+}
+
+/// A gateway that does not say has only connections that it can use.
+fn usable() -> bool {
+    true
 }
 
 shape! {

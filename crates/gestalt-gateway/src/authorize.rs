@@ -3,6 +3,7 @@
 //! A permit has private fields and is made here only; every later step of the walk takes
 //! one, so the step cannot be left out.
 
+mod choose;
 pub(crate) mod explain;
 pub(crate) mod pattern;
 pub(crate) mod policy;
@@ -16,6 +17,8 @@ use gestalt_upstream::CompiledOperation;
 
 use crate::authenticate::caller::{Caller, Permission};
 use crate::catalogue::{Catalogue, ConnectionEntry, PluginEntry};
+
+pub(crate) use choose::{any_connection, connection_for, fitting};
 
 /// Leave to make one invocation.
 #[derive(Debug)]
@@ -134,7 +137,7 @@ pub(crate) fn invocation(
         .operation(wanted.operation)
         .ok_or_else(|| no_operation(plugin, caller, wanted))?;
     let definition = operation.definition();
-    let connection = choose_connection(plugin, wanted.connection)?;
+    let connection = connection_for(plugin, definition, wanted.connection)?;
     let connection_name =
         connection.map(|index| plugin.connections[index].definition.name.as_str());
     let name = definition.name.as_str();
@@ -189,14 +192,16 @@ pub(crate) fn may_list(plugin: &PluginEntry, caller: &Caller, operation: &str) -
                 .as_ref()
                 .is_none_or(|scopes| scopes.allow(&plugin.definition, operation, connection))
     };
-    if plugin.connections.is_empty() {
-        over(None)
-    } else {
-        plugin
-            .connections
-            .iter()
-            .any(|entry| over(Some(entry.definition.name.as_str())))
+    let Some(operation) = plugin.compiled.operation(operation) else {
+        return false;
+    };
+    let fitting = fitting(plugin, operation.definition());
+    if fitting.is_empty() {
+        return over(None);
     }
+    fitting
+        .iter()
+        .any(|index| over(Some(plugin.connections[*index].definition.name.as_str())))
 }
 
 /// Finds a plugin; one that a token's scopes do not name is not there for it.
@@ -232,46 +237,6 @@ pub(crate) fn visible_plugin<'a>(
         Some(near) => refusal.hint(format!("Did you mean `{near}`?")),
         None => refusal,
     })
-}
-
-/// The connection that is meant: the one named, the only one, or the one called `default`.
-pub(crate) fn choose_connection(
-    plugin: &PluginEntry,
-    named: Option<&str>,
-) -> Result<Option<usize>, Refusal> {
-    let names = || {
-        plugin
-            .connections
-            .iter()
-            .map(|entry| entry.definition.name.as_str())
-    };
-    match (named, plugin.connections.len()) {
-        (Some(name), _) => names()
-            .position(|known| known == name)
-            .map(Some)
-            .ok_or_else(|| {
-                Refusal::new(
-                    Code::InvalidRequest,
-                    "The integration has no connection of this name.",
-                )
-                .field("_connection")
-                .choices(names().map(str::to_owned).collect())
-            }),
-        (None, 0) => Ok(None),
-        (None, 1) => Ok(Some(0)),
-        (None, _) => names()
-            .position(|known| known == gestalt_core::name::DEFAULT)
-            .map(Some)
-            .ok_or_else(|| {
-                Refusal::new(
-                    Code::ConnectionSelectionRequired,
-                    "The integration has several connections; name one.",
-                )
-                .field("_connection")
-                .hint("Pass `_connection`.")
-                .choices(names().map(str::to_owned).collect())
-            }),
-    }
 }
 
 fn no_operation(plugin: &PluginEntry, caller: &Caller, wanted: &Wanted<'_>) -> Refusal {

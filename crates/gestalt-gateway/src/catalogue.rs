@@ -118,13 +118,13 @@ impl PluginEntry {
 }
 
 impl ConnectionEntry {
+    /// Whether a credential can be come by. What asks for an OAuth flow is kept and listed,
+    /// so that whoever reads the list knows what the upstream wants.
+    pub(crate) fn usable(&self) -> bool {
+        !matches!(self.definition.kind, AuthKind::Oauth2 | AuthKind::McpOauth)
+    }
+
     fn compile(definition: &ConnectionDefinition) -> Result<Self, String> {
-        if matches!(definition.kind, AuthKind::Oauth2 | AuthKind::McpOauth) {
-            return Err(format!(
-                "connection `{}`: OAuth connections cannot be honoured yet",
-                definition.name
-            ));
-        }
         let header = |(name, value): &(String, MappedValue)| {
             HeaderName::try_from(name.as_str())
                 .map(|name| (name, value.clone()))

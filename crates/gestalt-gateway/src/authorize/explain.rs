@@ -2,7 +2,7 @@
 
 use gestalt_core::{Code, Refusal};
 
-use super::{Wanted, choose_connection, invocation, visible_plugin};
+use super::{Wanted, connection_for, invocation, visible_plugin};
 use crate::Inner;
 use crate::authenticate::caller::Caller;
 use crate::operations::{ExplainInput, ExplainStepView, ExplanationView};
@@ -62,7 +62,8 @@ pub(crate) async fn explain(
         &mut steps,
         match connection {
             Some(entry) => format!("`{}`, mode {}", entry.name, entry.definition.mode.as_str()),
-            None => "the plugin needs no connection".to_owned(),
+            None if plugin.connections.is_empty() => "the plugin needs no connection".to_owned(),
+            None => "the operation needs no connection".to_owned(),
         },
     );
     match resolve::resolve(gateway, caller, &permit).await {
@@ -143,13 +144,13 @@ fn refused_step(
             0
         };
     };
-    if plugin.compiled.operation(wanted.operation).is_none() {
+    let Some(operation) = plugin.compiled.operation(wanted.operation) else {
         return 0;
-    }
+    };
     match refusal.code {
         Code::Forbidden => 1,
         Code::InsufficientScope => 2,
-        _ if choose_connection(plugin, wanted.connection).is_err() => 3,
+        _ if connection_for(plugin, operation.definition(), wanted.connection).is_err() => 3,
         _ => 4,
     }
 }

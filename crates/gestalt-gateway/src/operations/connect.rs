@@ -214,8 +214,8 @@ impl Inner {
     ) -> Result<Connected, Refusal> {
         let catalogue = self.catalogue.load_full();
         let plugin = authorize::visible_plugin(&catalogue, caller, &request.integration)?;
-        let index = authorize::choose_connection(plugin, request.connection.as_deref())?
-            .ok_or_else(|| {
+        let index =
+            authorize::any_connection(plugin, request.connection.as_deref())?.ok_or_else(|| {
                 Refusal::new(
                     Code::InvalidRequest,
                     "This integration needs no connection.",

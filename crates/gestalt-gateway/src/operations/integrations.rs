@@ -146,6 +146,9 @@ fn integration(
             }
     };
     let statuses = plugin.connections.iter().map(|entry| {
+        if !entry.usable() {
+            return "admin_configuration_required";
+        }
         let own: Vec<&ConnectionRow> = rows.iter().filter(|row| usable(entry, row)).collect();
         status(entry.definition.mode, &own)
     });
@@ -189,6 +192,7 @@ fn method(entry: &ConnectionEntry) -> ConnectionMethodView {
         name: definition.name.to_string(),
         mode: definition.mode.as_str(),
         auth_type: definition.kind.as_str(),
+        usable: entry.usable(),
         fields: definition.fields.iter().map(field).collect(),
     }
 }

@@ -177,6 +177,8 @@ pub struct ConnectionMethodView {
     pub mode: &'static str,
     /// How the credential is come by.
     pub auth_type: &'static str,
+    /// A credential can be come by; not yet where it takes an OAuth flow.
+    pub usable: bool,
     /// What a person enters.
     pub fields: Vec<FieldView>,
 }

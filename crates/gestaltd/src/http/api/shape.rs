@@ -61,7 +61,7 @@ shapes! {
     IntegrationView => integration::Integration {
         name, display_name, description, operations, status; connections, connected
     }
-    ConnectionMethodView => integration::ConnectionMethod { name, mode, auth_type; fields }
+    ConnectionMethodView => integration::ConnectionMethod { name, mode, auth_type, usable; fields }
     FieldView => integration::Field {
         name, label, description, placeholder, secret, required, pattern
     }
