@@ -49,7 +49,7 @@ const STEPS: &[(&str, &str, Step)] = &[
     ("build", "programs and tests, once", build),
     (
         "peers",
-        "the Python peers of the end-to-end tests",
+        "peers of the end-to-end tests, from Python and npm",
         peers_step,
     ),
     ("test", "cargo test of the whole workspace", tests),

@@ -1,35 +1,63 @@
-//! The Python peers of the end-to-end tests.
+//! The peers of the end-to-end tests that others wrote, from Python and npm.
 
 use std::fs;
 use std::path::Path;
 
 use crate::process::{self, Result};
 
-/// Makes `venv` in the target directory and installs what
-/// `tests/requirements.txt` pins, unless that was done before.
+/// Installs what `tests/requirements.txt` and `tests/peers/package-lock.json` pin, into
+/// `venv` and `npm` in the target directory, unless that was done before.
 ///
 /// # Errors
 ///
-/// When Python or pip fail.
+/// When Python, pip or npm fail.
 pub(super) fn ensure(root: &Path, target: &Path) -> Result {
-    let wanted = fs::read_to_string(root.join("tests/requirements.txt"))?;
+    fs::create_dir_all(target)?;
+    python(root, target)?;
+    npm(root, target)
+}
+
+fn python(root: &Path, target: &Path) -> Result {
     let venv = target.join("venv");
-    let stamp = venv.join("requirements.installed");
+    let wanted = fs::read_to_string(root.join("tests/requirements.txt"))?;
+    installed(&venv, &wanted, || {
+        let mut make = process::command("python3", root);
+        process::run(make.args(["-m", "venv", "--clear"]).arg(&venv))?;
+        let mut install = process::command(venv.join("bin/python"), root);
+        install.args(["-m", "pip", "install", "--quiet", "--no-input"]);
+        install.args([
+            "--disable-pip-version-check",
+            "--requirement",
+            "tests/requirements.txt",
+        ]);
+        process::run(&mut install)
+    })
+}
+
+fn npm(root: &Path, target: &Path) -> Result {
+    let folder = target.join("npm");
+    let files = ["package.json", "package-lock.json", ".npmrc"];
+    let read = |name: &&str| fs::read_to_string(root.join("tests/peers").join(name));
+    let texts = files
+        .iter()
+        .map(read)
+        .collect::<std::io::Result<Vec<_>>>()?;
+    installed(&folder, &texts.concat(), || {
+        fs::create_dir_all(&folder)?;
+        for (name, text) in files.iter().zip(&texts) {
+            fs::write(folder.join(name), text)?;
+        }
+        process::run(process::command("npm", &folder).args(["ci"]))
+    })
+}
+
+/// Installs into `folder` unless its stamp says that what is wanted is there.
+fn installed(folder: &Path, wanted: &str, install: impl FnOnce() -> Result) -> Result {
+    let stamp = folder.join("installed");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        println!("The peers in {} are as pinned.", venv.display());
+        println!("The peers in {} are as pinned.", folder.display());
         return Ok(());
     }
-    fs::create_dir_all(target)?;
-    let mut make = process::command("python3", root);
-    process::run(make.args(["-m", "venv", "--clear"]).arg(&venv))?;
-    let mut install = process::command(venv.join("bin/python"), root);
-    install.args(["-m", "pip", "install", "--quiet", "--no-input"]);
-    install.args([
-        "--disable-pip-version-check",
-        "--requirement",
-        "tests/requirements.txt",
-    ]);
-    process::run(&mut install)?;
-    fs::write(stamp, wanted)?;
-    Ok(())
+    install()?;
+    Ok(fs::write(stamp, wanted)?)
 }
