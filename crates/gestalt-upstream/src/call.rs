@@ -172,6 +172,15 @@ impl Upstream {
         CompiledPlugin::new(plugin, &self.settings, |policy| self.pool(plugin, policy))
     }
 
+    /// What an egress of its own is made of.
+    pub(crate) fn parts(&self) -> (Arc<Settings>, Resolver, Tls) {
+        (
+            Arc::clone(&self.settings),
+            self.resolver.clone(),
+            self.tls.clone(),
+        )
+    }
+
     /// The pool of a plugin and policy.
     fn pool(&self, plugin: &Plugin, policy: Policy) -> Egress {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,5 +15,5 @@ pub use client::Egress;
 pub(crate) use client::{Arrived, Outgoing};
 pub(crate) use connect::Tls;
 pub use policy::{Denied, NotPublic, Reason};
-pub(crate) use policy::{Origin, Policy};
+pub(crate) use policy::{Origin, Policy, fetch_policy};
 pub use resolve::{FixedAnswers, Resolver};

@@ -14,6 +14,7 @@ mod body;
 mod call;
 pub mod egress;
 mod error;
+mod fetch;
 mod mask;
 pub mod rest;
 mod settings;

@@ -41,7 +41,7 @@ pub enum Reason {
 pub struct NotPublic {
     /// The address.
     pub address: IpAddr,
-    /// What it is: `loopback`, `private`, …
+    /// What it is: `loopback`, `private`, …; `reached without TLS` where only ranges are.
     pub class: &'static str,
 }
 
@@ -133,11 +133,29 @@ pub(crate) fn shown(host: &str, port: u16) -> String {
 pub(crate) struct Policy {
     base: Origin,
     rules: EgressRules,
+    /// Only addresses of the allowed ranges, public ones not either.
+    ranges_only: bool,
+}
+
+/// What the fetch of a document may reach: its own host, and what the rules allow besides.
+/// Without TLS whoever is on the way could write it, so that only named ranges are reached.
+pub(crate) fn fetch_policy(url: &Url, rules: &EgressRules) -> Option<Policy> {
+    let base = Origin::of_url(url)?;
+    let ranges_only = !base.https;
+    Some(Policy {
+        base,
+        rules: rules.clone(),
+        ranges_only,
+    })
 }
 
 impl Policy {
     pub(crate) fn new(base: Origin, rules: EgressRules) -> Self {
-        Self { base, rules }
+        Self {
+            base,
+            rules,
+            ranges_only: false,
+        }
     }
 
     /// Checks the host of a request, and its address where it is written as one.
@@ -182,8 +200,10 @@ impl Policy {
         address: IpAddr,
         port: u16,
     ) -> Result<(), Denied> {
-        let Some(class) = not_public(address) else {
-            return Ok(());
+        let class = match not_public(address) {
+            Some(class) => class,
+            None if self.ranges_only => "reached without TLS",
+            None => return Ok(()),
         };
         let ranges = &self.rules.allowed_ranges;
         if ranges.iter().any(|range| range.contains(address, port)) {

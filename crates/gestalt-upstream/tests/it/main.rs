@@ -4,6 +4,7 @@
 
 mod arguments;
 mod bodies;
+mod fetch;
 mod limits;
 mod masking;
 mod paging;
