@@ -11,6 +11,7 @@ mod authenticate;
 mod authorize;
 mod call;
 mod catalogue;
+pub mod documents;
 mod metrics;
 mod open;
 mod operations;
