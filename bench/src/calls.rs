@@ -1,7 +1,7 @@
 //! What a call costs, in processor time and in waiting.
 //!
-//! Rounds alternate between the upstream itself, the proxy and the daemon, so
-//! that a noisy neighbour hits all three; every figure is a median of rounds,
+//! Rounds alternate between the upstream itself, the proxy, the daemon by HTTP
+//! and the daemon by MCP, so that a noisy neighbour hits all four; every figure is a median of rounds,
 //! every ratio a median of the rounds' own ratios.
 
 use crate::Result;
@@ -59,41 +59,37 @@ impl Stage {
             (1, false) | (_, true) => 4_000,
             (_, false) => 20_000,
         };
-        let (mut direct, mut proxy, mut gateway) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rounds: [Vec<Round>; 4] = Default::default();
+        let message = tool_call();
         // The first round warms up and does not count.
         for round in 0..=options.rounds() {
             let forward = round % 2 == 0;
-            let order = if forward { [0, 1, 2] } else { [2, 1, 0] };
+            let order = if forward { [0, 1, 2, 3] } else { [3, 2, 1, 0] };
             for target in order {
                 let (part, url) = match target {
                     0 => (&self.upstream, format!("{}{DIRECT}", self.upstream.url)),
                     1 => (&self.proxy, format!("{}{DIRECT}", self.proxy.url)),
-                    _ => (&self.gateway.part, self.gateway.call()),
+                    2 => (&self.gateway.part, self.gateway.call()),
+                    _ => (&self.gateway.part, self.gateway.mcp()),
                 };
-                let measured = self.round(part, &url, connections, calls).await?;
-                let rounds = [&mut direct, &mut proxy, &mut gateway];
-                if let (true, Some(rounds)) = (round > 0, rounds.into_iter().nth(target)) {
+                let load = Load {
+                    url: &url,
+                    tokens: &self.home.tokens(),
+                    connections,
+                    calls,
+                    in_turn: false,
+                    message: (target == 3).then_some(message.as_str()),
+                };
+                let measured = self.round(part, &load).await?;
+                if let (true, Some(rounds)) = (round > 0, rounds.get_mut(target)) {
                     rounds.push(measured);
                 }
             }
         }
-        Ok(compare(connections, calls, &[direct, proxy, gateway]))
+        Ok(compare(connections, calls, &rounds))
     }
 
-    async fn round(
-        &self,
-        part: &Part,
-        url: &str,
-        connections: usize,
-        calls: usize,
-    ) -> Result<Round> {
-        let load = Load {
-            url,
-            tokens: &self.home.tokens(),
-            connections,
-            calls,
-            in_turn: false,
-        };
+    async fn round(&self, part: &Part, load: &Load<'_>) -> Result<Round> {
         let asked = self.gateway.statements().await?;
         let before = part.settled_cpu_nanos().await?;
         let took = load.run().await?;
@@ -101,33 +97,51 @@ impl Stage {
         let statements = self.gateway.statements().await? - asked;
         Ok(Round {
             took,
-            cpu: micros(after - before) / count(calls),
-            statements: statements / count(calls),
+            cpu: micros(after - before) / count(load.calls),
+            statements: statements / count(load.calls),
         })
     }
 }
 
-fn compare(connections: usize, calls: usize, rounds: &[Vec<Round>; 3]) -> Level {
-    let [direct, proxy, gateway] = rounds;
+fn compare(connections: usize, calls: usize, rounds: &[Vec<Round>; 4]) -> Level {
+    let [direct, proxy, gateway, mcp] = rounds;
     let over = |figure: fn(&Round) -> f64, base: &[Round]| {
         let pairs = gateway.iter().zip(base);
         median(pairs.map(|(own, base)| figure(own) - figure(base)))
     };
-    let ratio = |figure: fn(&Round) -> f64| {
-        let pairs = gateway.iter().zip(proxy);
-        median(pairs.map(|(own, base)| figure(own) / figure(base)))
+    let cpu_ratio = |own: &[Round], base: &[Round]| {
+        let pairs = own.iter().zip(base);
+        median(pairs.map(|(own, base)| own.cpu / base.cpu))
     };
     Level {
         connections,
         direct: target(direct, calls),
         proxy: target(proxy, calls),
         gateway: target(gateway, calls),
-        cpu_ratio: ratio(|round| round.cpu),
+        mcp: target(mcp, calls),
+        cpu_ratio: cpu_ratio(gateway, proxy),
+        mcp_cpu_ratio: cpu_ratio(mcp, gateway),
+        mcp_cpu_over_proxy: cpu_ratio(mcp, proxy),
         p50_over_direct_micros: over(|round| round.took.p50_micros, direct),
         p99_over_direct_micros: over(|round| round.took.p99_micros, direct),
         p50_over_proxy_micros: over(|round| round.took.p50_micros, proxy),
         statements_per_call: median(gateway.iter().map(|round| round.statements)),
     }
+}
+
+/// The measured call as a message of MCP.
+fn tool_call() -> String {
+    serde_json::json!({
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {
+            "name": "bench_getItem",
+            "arguments": { "id": 4711 },
+            "_meta": crate::gateway::meta(),
+        },
+    })
+    .to_string()
 }
 
 fn target(rounds: &[Round], calls: usize) -> Target {

@@ -3,13 +3,14 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
-use hyper::{Method, Request};
+use hyper::{Method, Request, Uri};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use crate::Result;
+use crate::load::Ask;
 
 /// A client of one server.
 #[derive(Debug, Clone)]
@@ -52,7 +53,33 @@ impl Client {
         Ok(serde_json::from_str(&answer)?)
     }
 
-    async fn send(
+    /// Posts a message of MCP, as the owner of `token`, and reads the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, or another than 2xx.
+    pub(crate) async fn message(&self, path: &str, token: &str, message: &str) -> Result<Bytes> {
+        let uri: Uri = format!("{}{path}", self.base).parse()?;
+        let mut request = Ask::new(&uri, Some(message))?.request();
+        *request.uri_mut() = uri;
+        let bearer = format!("Bearer {token}");
+        request.headers_mut().insert(AUTHORIZATION, bearer.parse()?);
+        let answer = self.pool.request(request).await?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await?.to_bytes();
+        if status.is_success() {
+            Ok(body)
+        } else {
+            Err(format!("{path}: {status}: {}", String::from_utf8_lossy(&body)).into())
+        }
+    }
+
+    /// Sends a request and reads a text.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, or another than 2xx.
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use bytes::Bytes;
 use gestalt_e2e::seed::ROOT_KEY;
+use hyper::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -22,6 +24,15 @@ pub(crate) const CALL: &str = "/api/v1/bench/getItem?id=4711";
 pub(crate) const DIRECT: &str = "/items/4711";
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
+/// What every message of MCP says of its sender.
+pub(crate) fn meta() -> Value {
+    json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "bench", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    })
+}
+
 /// What a home is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -29,6 +40,8 @@ pub(crate) enum Kind {
     Usual,
     /// Many users, all held in memory.
     Many,
+    /// Every plugin may be used, so that all their tools are listed.
+    Listed,
 }
 
 /// The daemon's home: configuration, database, tokens.
@@ -48,6 +61,15 @@ impl Home {
     ///
     /// When the daemon is not built, or a file cannot be written.
     pub(crate) fn new(upstream: &str, plugins: usize, kind: Kind) -> Result<Self> {
+        Self::with(&config(upstream, plugins, kind)?)
+    }
+
+    /// A home whose configuration goes on, under `server`, with `config`.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon is not built, or a file cannot be written.
+    pub(crate) fn with(config: &str) -> Result<Self> {
         let program = std::env::current_exe()?.with_file_name("gestaltd");
         if !program.exists() {
             return Err(format!("{} is not built", program.display()).into());
@@ -59,7 +81,7 @@ impl Home {
   management: {{ host: 127.0.0.1, port: {management} }}
 "
         );
-        text.push_str(&config(upstream, plugins, kind)?);
+        text.push_str(config);
         fs::write(folder.path().join("config.yaml"), text)?;
         Ok(Self {
             folder,
@@ -71,6 +93,11 @@ impl Home {
     /// Where [`Gateway::tokens`] are written, one a line.
     pub(crate) fn tokens(&self) -> PathBuf {
         self.folder.path().join("tokens")
+    }
+
+    /// Where the daemon's files are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Where the daemon keeps its database.
@@ -149,9 +176,50 @@ impl Gateway {
         Ok(())
     }
 
+    /// Has it read its configuration again; says how long that took.
+    ///
+    /// # Errors
+    ///
+    /// When it refuses.
+    pub(crate) async fn reload(&self) -> Result<Duration> {
+        let start = Instant::now();
+        let path = "/api/v1/admin/reload";
+        self.management
+            .send(Method::POST, path, None, Bytes::new())
+            .await?;
+        Ok(start.elapsed())
+    }
+
+    /// How many operations a plugin offers.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon does not say.
+    pub(crate) async fn operations(&self, plugin: &str) -> Result<u64> {
+        let path = format!("/api/v1/integrations/{plugin}");
+        let plugin: Value = serde_json::from_str(&self.client.get(&path).await?)?;
+        Ok(plugin["operations"]
+            .as_u64()
+            .ok_or("no number of operations")?)
+    }
+
     /// The URL of the measured call.
     pub(crate) fn call(&self) -> String {
         format!("{}{CALL}", self.part.url)
+    }
+
+    /// The URL of the endpoint of MCP.
+    pub(crate) fn mcp(&self) -> String {
+        format!("{}/mcp", self.part.url)
+    }
+
+    /// Posts a message of MCP and reads the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon refuses.
+    pub(crate) async fn message(&self, token: &str, message: &str) -> Result<Bytes> {
+        self.client.message("/mcp", token, message).await
     }
 
     /// How many statements the database has been asked, the audit writer's
@@ -204,12 +272,16 @@ fn config(upstream: &str, plugins: usize, kind: Kind) -> Result<String> {
     let address = upstream.trim_start_matches("http://");
     let port = address.rsplit(':').next().ok_or("no port")?;
     let login = match kind {
-        Kind::Usual => "",
+        Kind::Usual | Kind::Listed => "",
         Kind::Many => "providers: { authentication: { local: {} } }\n",
     };
     let held = match kind {
-        Kind::Usual => "{}",
+        Kind::Usual | Kind::Listed => "{}",
         Kind::Many => "{ tokens: 150000, connections: 150000 }",
+    };
+    let allowed = match kind {
+        Kind::Usual | Kind::Many => r#"plugins: [bench], operations: ["get*", "list*"]"#,
+        Kind::Listed => r#"plugins: ["*"]"#,
     };
     let mut text = format!(
         r#"  public: {{ host: 127.0.0.1, port: 0 }}
@@ -227,7 +299,7 @@ authorization:
   default: deny
   rules:
     - {{ effect: deny, subjects: ["user:*"], plugins: ["*"], operations: ["delete*"] }}
-    - {{ effect: allow, subjects: ["*"], plugins: [bench], operations: ["get*", "list*"] }}
+    - {{ effect: allow, subjects: ["*"], {allowed} }}
 plugins:
 "#
     );

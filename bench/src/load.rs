@@ -2,12 +2,12 @@
 //! as soon as the one before it is answered.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, HOST, HeaderValue};
-use hyper::{Request, Uri};
+use hyper::{HeaderMap, Method, Request, Uri};
 use hyper_util::rt::TokioIo;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -16,7 +16,8 @@ use crate::{Result, options};
 
 /// Calls `--url` over `--connections`, `--calls` times in all, each call with
 /// a random line of `--tokens` as its bearer token (one after the other with
-/// `--in-turn`), and prints what it took.
+/// `--in-turn`), and prints what it took. With `--message` it posts that message
+/// of MCP instead of getting.
 ///
 /// # Errors
 ///
@@ -32,6 +33,9 @@ pub(crate) async fn run(arguments: &[String]) -> Result {
         .collect::<std::result::Result<_, _>>()?;
     let bearers: &'static [HeaderValue] = bearers.leak();
     let in_turn = arguments.iter().any(|word| word == "--in-turn");
+    let message = arguments.iter().any(|word| word == "--message");
+    let message = message.then(|| options::value(arguments, "--message"));
+    let ask = Ask::new(&url, message.transpose()?)?;
 
     let mut senders = Vec::new();
     for _ in 0..connections {
@@ -46,7 +50,7 @@ pub(crate) async fn run(arguments: &[String]) -> Result {
         } else {
             Pick::at_random(bearers, index)
         };
-        tasks.spawn(call(sender, url.clone(), pick, share));
+        tasks.spawn(call(sender, ask.clone(), pick, share));
     }
     let mut micros = Vec::with_capacity(calls);
     while let Some(done) = tasks.join_next().await {
@@ -66,7 +70,7 @@ pub(crate) async fn run(arguments: &[String]) -> Result {
     Ok(())
 }
 
-async fn connect(url: &Uri) -> Result<SendRequest<Empty<Bytes>>> {
+async fn connect(url: &Uri) -> Result<SendRequest<Full<Bytes>>> {
     let authority = url.authority().ok_or("--url names no host")?;
     let stream = TcpStream::connect(authority.as_str()).await?;
     stream.set_nodelay(true)?;
@@ -76,33 +80,85 @@ async fn connect(url: &Uri) -> Result<SendRequest<Empty<Bytes>>> {
 }
 
 async fn call(
-    mut sender: SendRequest<Empty<Bytes>>,
-    url: Uri,
+    mut sender: SendRequest<Full<Bytes>>,
+    ask: Ask,
     mut pick: Pick,
     calls: usize,
 ) -> Result<Vec<f64>> {
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let path: Uri = path.parse()?;
-    let host = url.authority().map_or("", |host| host.as_str());
-    let host = HeaderValue::from_str(host)?;
     let mut micros = Vec::with_capacity(calls);
     for _ in 0..calls {
-        let mut request = Request::new(Empty::new());
-        *request.uri_mut() = path.clone();
-        let headers = request.headers_mut();
-        headers.insert(HOST, host.clone());
-        headers.insert(AUTHORIZATION, pick.next());
+        let mut request = ask.request();
+        request.headers_mut().insert(AUTHORIZATION, pick.next());
         let start = Instant::now();
         sender.ready().await?;
         let answer = sender.send_request(request).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();
         micros.push(start.elapsed().as_secs_f64() * 1e6);
-        if status != 200 {
+        if status != 200 || ask.failed(&body) {
             return Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into());
         }
     }
     Ok(micros)
+}
+
+/// A request, but for who asks.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    method: Method,
+    path: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Ask {
+    pub(crate) fn new(url: &Uri, message: Option<&str>) -> Result<Self> {
+        let path = url.path_and_query().map_or("/", |path| path.as_str());
+        let host = url.authority().map_or("", |host| host.as_str());
+        let mut ask = Self {
+            method: Method::GET,
+            path: path.parse()?,
+            headers: HeaderMap::from_iter([(HOST, HeaderValue::from_str(host)?)]),
+            body: Bytes::new(),
+        };
+        let Some(message) = message else {
+            return Ok(ask);
+        };
+        let read: Value = serde_json::from_str(message)?;
+        let method = read["method"].as_str().ok_or("the message has no method")?;
+        let version = &read["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"];
+        let mut more = vec![
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+            ("mcp-protocol-version", version.as_str().unwrap_or_default()),
+            ("mcp-method", method),
+        ];
+        more.extend(
+            read["params"]["name"]
+                .as_str()
+                .map(|name| ("mcp-name", name)),
+        );
+        for (name, value) in more {
+            ask.headers.insert(name, HeaderValue::from_str(value)?);
+        }
+        ask.method = Method::POST;
+        ask.body = Bytes::from(message.to_owned());
+        Ok(ask)
+    }
+
+    pub(crate) fn request(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.path.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+
+    /// Whether a message was answered with an error, which has the status of a success.
+    fn failed(&self, answer: &Bytes) -> bool {
+        let failed = |mark: &[u8]| memchr::memmem::find(answer, mark).is_some();
+        self.method == Method::POST && (failed(br#""error":{"#) || failed(br#""isError":true"#))
+    }
 }
 
 /// Picks tokens: at random, the same ones in every run (xorshift64), or in

@@ -14,7 +14,9 @@ use std::process::ExitCode;
 
 mod calls;
 mod client;
+mod documents;
 mod gateway;
+mod list;
 mod load;
 mod many;
 mod options;
@@ -47,7 +49,7 @@ fn run(arguments: &[String]) -> Result {
         .enable_all()
         .build()?;
     match part {
-        "upstream" => threads.block_on(upstream::serve()),
+        "upstream" => threads.block_on(upstream::serve(rest)),
         "proxy" => threads.block_on(proxy::serve(rest)),
         "load" => {
             // One thread is enough and leaves the cores to the measured.
@@ -72,6 +74,12 @@ async fn conduct(arguments: &[String]) -> Result {
     }
     if options.wants("plugins") {
         report.plugins = plugins::measure(&options).await?;
+    }
+    if options.wants("list") {
+        report.list = Some(list::measure(&options).await?);
+    }
+    if options.wants("documents") {
+        report.documents = documents::measure(&options).await?;
     }
     if options.wants("many") {
         report.many = Some(many::measure(&options).await?);

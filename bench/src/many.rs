@@ -99,6 +99,7 @@ async fn round(
         connections: CONNECTIONS,
         calls,
         in_turn,
+        message: None,
     };
     let asked = gateway.statements().await?;
     let before = gateway.part.settled_cpu_nanos().await?;

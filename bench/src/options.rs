@@ -9,13 +9,15 @@ Usage: cargo xtask bench [--profile dist] [OPTIONS]
 
   --scenario NAME  calls: CPU and latency of a call at 1, 8 and 32 connections
                    plugins: start and memory with 1, 10 and 100 plugins
+                   list: a list of 1,000 tools beside a static answer of its size
+                   documents: load of vendors' OpenAPI documents (400 MB from npm)
                    many: CPU and memory with 100,000 users, tokens and
                    connections, called at random (minutes of preparation)
-                   repeatable; calls and plugins unless named
+                   repeatable; calls, plugins and list unless named
   --quick          fewer rounds, for a first look
   --json           figures for a program";
 
-const SCENARIOS: &[&str] = &["calls", "plugins", "many"];
+const SCENARIOS: &[&str] = &["calls", "plugins", "list", "documents", "many"];
 
 /// What to measure and how long.
 #[derive(Debug, Default)]
@@ -29,7 +31,7 @@ impl Options {
     /// Whether a scenario is to run.
     pub(crate) fn wants(&self, scenario: &str) -> bool {
         if self.scenarios.is_empty() {
-            return scenario != "many";
+            return !["many", "documents"].contains(&scenario);
         }
         self.scenarios.iter().any(|wanted| wanted == scenario)
     }

@@ -43,6 +43,7 @@ async fn size(upstream: &Part, plugins: usize, options: &Options) -> Result<Size
         connections: 8,
         calls: if options.quick { 10_000 } else { 50_000 },
         in_turn: false,
+        message: None,
     };
     load.run().await?;
     Ok(Size {

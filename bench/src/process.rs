@@ -168,6 +168,8 @@ pub(crate) struct Load<'a> {
     pub(crate) calls: usize,
     /// Every token in its turn, rather than at random.
     pub(crate) in_turn: bool,
+    /// A message of MCP to post, instead of getting.
+    pub(crate) message: Option<&'a str>,
 }
 
 impl Load<'_> {
@@ -182,6 +184,9 @@ impl Load<'_> {
         command.arg("--tokens").arg(self.tokens);
         command.args(["--connections", &self.connections.to_string()]);
         command.args(["--calls", &self.calls.to_string()]);
+        if let Some(message) = self.message {
+            command.args(["--message", message]);
+        }
         if self.in_turn {
             command.arg("--in-turn");
         }

@@ -4,11 +4,17 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+mod tools;
+
+pub(crate) use tools::{Document, List};
+
 /// All that was measured.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) calls: Vec<Level>,
     pub(crate) plugins: Vec<Size>,
+    pub(crate) list: Option<List>,
+    pub(crate) documents: Vec<Document>,
     pub(crate) many: Option<Many>,
 }
 
@@ -39,15 +45,20 @@ pub(crate) struct Level {
     pub(crate) direct: Target,
     pub(crate) proxy: Target,
     pub(crate) gateway: Target,
+    /// The same call as a tool's.
+    pub(crate) mcp: Target,
     /// The daemon's processor time over the proxy's.
     pub(crate) cpu_ratio: f64,
+    /// Its processor time by MCP over that by HTTP, and over the proxy's.
+    pub(crate) mcp_cpu_ratio: f64,
+    pub(crate) mcp_cpu_over_proxy: f64,
     pub(crate) p50_over_direct_micros: f64,
     pub(crate) p99_over_direct_micros: f64,
     pub(crate) p50_over_proxy_micros: f64,
     pub(crate) statements_per_call: f64,
 }
 
-/// One of the three that are called.
+/// One of the four that are called.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) cpu_micros: f64,
@@ -94,6 +105,17 @@ impl Report {
                 size.write(&mut out);
             }
         }
+        if let Some(list) = &self.list {
+            list.write(&mut out);
+        }
+        if !self.documents.is_empty() {
+            out.push_str(
+                "\ndocument      described  offered  first start   start  reload  MiB  peak  again\n",
+            );
+            for document in &self.documents {
+                document.write(&mut out);
+            }
+        }
         if let Some(many) = &self.many {
             many.write(&mut out);
         }
@@ -131,7 +153,10 @@ impl Report {
         });
         let aims: Vec<Value> = aims.collect();
         let many = self.many.as_ref().map(Many::json);
-        json!({ "calls": calls, "plugins": plugins, "many": many, "aims": aims }).to_string()
+        let list = self.list.as_ref().map(List::json);
+        let documents: Vec<Value> = self.documents.iter().map(Document::json).collect();
+        json!({ "documents": documents, "calls": calls, "plugins": plugins, "list": list, "many": many, "aims": aims })
+            .to_string()
     }
 
     fn aims(&self) -> Vec<Aim> {
@@ -152,6 +177,13 @@ impl Report {
                 });
             }
         }
+        for level in &self.calls {
+            aims.push(Aim {
+                what: format!("MCP's CPU over HTTP's, {} connections", level.connections),
+                limit: 1.3,
+                measured: level.mcp_cpu_ratio,
+            });
+        }
         for size in self.plugins.iter().filter(|size| size.plugins == 10) {
             aims.push(Aim {
                 what: "start to ready with ten plugins, s".into(),
@@ -163,6 +195,31 @@ impl Report {
                 limit: 30.0,
                 measured: size.loaded_mebibytes,
             });
+        }
+        if let Some(list) = &self.list {
+            aims.push(Aim {
+                what: format!("CPU of a list of {} tools over static", list.tools),
+                limit: 3.0,
+                measured: median(list.ratios.iter().copied()),
+            });
+        }
+        for document in self.documents.iter().filter(|one| one.name == "github") {
+            for (what, limit, measured) in [
+                (
+                    "first start with GitHub's document, s",
+                    1.0,
+                    document.first_start_seconds,
+                ),
+                ("reload with it unchanged, s", 0.05, document.reload_seconds),
+                ("memory it takes, MiB", 100.0, document.loaded_mebibytes),
+            ] {
+                let what = what.to_owned();
+                aims.push(Aim {
+                    what,
+                    limit,
+                    measured,
+                });
+            }
         }
         if let Some(many) = &self.many {
             aims.push(Aim {
@@ -192,6 +249,7 @@ impl Level {
             ("upstream", &self.direct),
             ("proxy", &self.proxy),
             ("gestaltd", &self.gateway),
+            ("by MCP", &self.mcp),
         ] {
             let Target {
                 cpu_micros,
@@ -214,6 +272,11 @@ impl Level {
             "  CPU {:.2} times the proxy's; {:.3} statements a call, the audit writer's included.",
             self.cpu_ratio, self.statements_per_call
         );
+        let _ = writeln!(
+            out,
+            "  By MCP, CPU {:.2} times that by HTTP, {:.2} times the proxy's.",
+            self.mcp_cpu_ratio, self.mcp_cpu_over_proxy
+        );
     }
 
     fn json(&self) -> Value {
@@ -222,6 +285,9 @@ impl Level {
             "upstream": self.direct.json(),
             "proxy": self.proxy.json(),
             "gestaltd": self.gateway.json(),
+            "mcp": self.mcp.json(),
+            "mcp_cpu_ratio": self.mcp_cpu_ratio,
+            "mcp_cpu_over_proxy": self.mcp_cpu_over_proxy,
             "cpu_ratio": self.cpu_ratio,
             "p50_over_upstream_micros": self.p50_over_direct_micros,
             "p99_over_upstream_micros": self.p99_over_direct_micros,

@@ -1,4 +1,4 @@
-//! The part that answers: a small JSON document, whatever is asked.
+//! The part that answers: a small JSON document, or a file, whatever is asked.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -13,17 +13,21 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::Result;
+use crate::{Result, options};
 
-/// Serves until it is killed.
+/// Serves until it is killed: the file that `--file` names, or about a kilobyte.
 ///
 /// # Errors
 ///
 /// When the listener fails.
-pub(crate) async fn serve() -> Result {
+pub(crate) async fn serve(arguments: &[String]) -> Result {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    let document = Bytes::from(document());
+    let document = if arguments.is_empty() {
+        Bytes::from(document())
+    } else {
+        Bytes::from(std::fs::read(options::value(arguments, "--file")?)?)
+    };
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

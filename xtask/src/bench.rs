@@ -2,6 +2,7 @@
 
 use crate::house;
 use crate::process::{self, Result};
+use crate::test::peers;
 
 /// Builds the daemon and the bench and runs the bench with `arguments`; the
 /// scenarios are in `bench/`.
@@ -15,6 +16,10 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     let mut build = process::cargo(&root);
     build.args(["build", "--locked", "--profile", profile]);
     process::run(build.args(["--package", "gestaltd", "--package", "gestalt-bench"]))?;
+    if rest.iter().any(|word| *word == "documents") {
+        let folder = house::target()?.join("bench-npm");
+        peers::npm(&root.join("bench/npm"), &folder)?;
+    }
     let programs = house::target()?.join(profile);
     let mut bench = process::command(programs.join("gestalt-bench"), &root);
     process::run(bench.args(rest))

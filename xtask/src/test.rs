@@ -12,7 +12,7 @@ use crate::process::{self, Result};
 use crate::tidy;
 
 mod debian;
-mod peers;
+pub(crate) mod peers;
 mod tally;
 
 use tally::Tally;

@@ -14,7 +14,7 @@ use crate::process::{self, Result};
 pub(super) fn ensure(root: &Path, target: &Path) -> Result {
     fs::create_dir_all(target)?;
     python(root, target)?;
-    npm(root, target)
+    npm(&root.join("tests/peers"), &target.join("npm"))
 }
 
 fn python(root: &Path, target: &Path) -> Result {
@@ -34,20 +34,24 @@ fn python(root: &Path, target: &Path) -> Result {
     })
 }
 
-fn npm(root: &Path, target: &Path) -> Result {
-    let folder = target.join("npm");
+/// Installs what the lock file in `from` pins into `folder`, unless that was done before.
+///
+/// # Errors
+///
+/// When npm fails.
+pub(crate) fn npm(from: &Path, folder: &Path) -> Result {
     let files = ["package.json", "package-lock.json", ".npmrc"];
-    let read = |name: &&str| fs::read_to_string(root.join("tests/peers").join(name));
+    let read = |name: &&str| fs::read_to_string(from.join(name));
     let texts = files
         .iter()
         .map(read)
         .collect::<std::io::Result<Vec<_>>>()?;
-    installed(&folder, &texts.concat(), || {
-        fs::create_dir_all(&folder)?;
+    installed(folder, &texts.concat(), || {
+        fs::create_dir_all(folder)?;
         for (name, text) in files.iter().zip(&texts) {
             fs::write(folder.join(name), text)?;
         }
-        process::run(process::command("npm", &folder).args(["ci"]))
+        process::run(process::command("npm", folder).args(["ci"]))
     })
 }
 
