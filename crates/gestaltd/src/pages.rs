@@ -15,6 +15,7 @@ use http::{HeaderValue, StatusCode, header};
 use crate::http::problem::{self, Refused};
 use crate::http::{Door, Site};
 
+mod connect;
 pub(crate) mod cookie;
 mod login;
 mod problems;
@@ -30,6 +31,10 @@ pub(crate) fn router() -> Router<Door> {
         .route("/login", get(login::ask).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/token", post(token::create))
+        .route(
+            "/connect/{plugin}",
+            get(connect::ask).post(connect::connect),
+        )
         .route("/problems/{code}", get(problems::problem))
         .route("/assets/style.css", get(style))
 }

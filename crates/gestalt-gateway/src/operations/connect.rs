@@ -408,6 +408,13 @@ fn owner(caller: &Caller, entry: &ConnectionEntry, platform: bool) -> Result<Own
     if matches!(entry.definition.kind, AuthKind::None) {
         return wrong("This connection needs no credential.");
     }
+    if matches!(entry.definition.kind, AuthKind::Oauth2 | AuthKind::McpOauth) {
+        return Err(Refusal::new(
+            Code::InvalidRequest,
+            "This connection logs in by OAuth, which is not usable yet.",
+        )
+        .field("connection"));
+    }
     match (entry.definition.mode, platform) {
         (Mode::None, _) => wrong("This connection needs no credential."),
         (Mode::User, true) => wrong("This connection has no shared credential."),

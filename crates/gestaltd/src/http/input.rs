@@ -94,12 +94,12 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Door> for Place<T> {
 }
 
 /// Says whether the body is `application/json`, with or without parameters.
-pub(super) fn is_json(headers: &HeaderMap) -> bool {
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     content_type(headers).is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
 }
 
 /// The body's media type without its parameters.
-pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn content_type(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     Some(value.split(';').next().unwrap_or(value).trim())
 }
@@ -108,7 +108,7 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
 ///
 /// # Errors
 /// [`Code::TooLarge`] beyond `max` bytes, [`Code::InvalidRequest`] if it does not arrive.
-pub(super) async fn collect<B>(body: B, max: usize, limits: &Limits) -> Result<Bytes, Refusal>
+pub(crate) async fn collect<B>(body: B, max: usize, limits: &Limits) -> Result<Bytes, Refusal>
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

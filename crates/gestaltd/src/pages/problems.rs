@@ -78,7 +78,7 @@ const fn about(code: Code) -> (&'static str, &'static str) {
         ),
         Code::NotConnected => (
             "There is no credential of yours for this upstream yet.",
-            "Connect with `gestalt plugin connect`, then call again.",
+            "Open the link that the answer carries, or run `gestalt plugin connect`; then call again.",
         ),
         Code::ReconnectRequired => (
             "The upstream no longer takes the stored credential.",

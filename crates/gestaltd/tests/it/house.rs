@@ -36,6 +36,7 @@ pub(crate) struct Plan {
     pub(crate) base_url: Option<&'static str>,
     pub(crate) trusted_proxies: Vec<&'static str>,
     pub(crate) limits: Limits,
+    pub(crate) config: &'static str,
 }
 
 impl Default for Plan {
@@ -45,6 +46,7 @@ impl Default for Plan {
             base_url: None,
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
+            config: CONFIG,
         }
     }
 }
@@ -86,7 +88,7 @@ impl House {
             demo: Some(demo.local_addr().unwrap()),
         };
         tokio::spawn(gestaltd::demo::serve(demo, stop.clone().cancelled_owned()));
-        let gateway = Gateway::open(settings(folder.path(), plan.login, builtins))
+        let gateway = Gateway::open(settings(folder.path(), plan.login, (plan.config, builtins)))
             .await
             .unwrap();
         let (public, management) = (loopback().await, loopback().await);
@@ -193,9 +195,9 @@ async fn loopback() -> TcpListener {
     TcpListener::bind(("127.0.0.1", 0)).await.unwrap()
 }
 
-fn settings(folder: &Path, login: LoginSettings, builtins: Builtins) -> Settings {
+fn settings(folder: &Path, login: LoginSettings, (config, builtins): (&str, Builtins)) -> Settings {
     let environment = Environment::fixed([]);
-    let texts = [(Path::new("config.yaml"), CONFIG)];
+    let texts = [(Path::new("config.yaml"), config)];
     let loaded = config::load_texts(&texts, &environment, builtins).unwrap();
     Settings {
         store: StoreSettings::new(Database::Sqlite(folder.join("gestalt.db"))),

@@ -7,6 +7,8 @@
 
 mod admin_socket;
 mod api;
+mod connect_page;
+mod connect_page_denials;
 mod guard;
 mod house;
 mod invoke;

@@ -52,10 +52,8 @@ pub(super) fn check_fields<'a>(
             continue;
         }
         if value.len() > LONGEST_FIELD {
-            return Err(Refusal::new(
-                Code::TooLarge,
-                format!("`{name}` is longer than {LONGEST_FIELD} bytes."),
-            ));
+            let text = format!("`{name}` is longer than {LONGEST_FIELD} bytes.");
+            return Err(Refusal::new(Code::TooLarge, text).field(format!("credentials/{name}")));
         }
         if value
             .expose()
