@@ -19,6 +19,12 @@ impl Schema {
         Some(Self(text.into()))
     }
 
+    /// Takes over a text that was put together from read or written JSON, without reading it
+    /// again. A text that is no JSON makes a schema that nothing holds to.
+    pub fn written(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
     /// The text.
     pub fn text(&self) -> &str {
         &self.0

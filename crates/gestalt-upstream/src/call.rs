@@ -164,12 +164,18 @@ impl Upstream {
 
     /// Compiles all of a plugin that can be compiled before a call: path templates, schemas,
     /// header names, and its connection pool. A plugin that is compiled again keeps its pool
-    /// unless what it may reach has changed.
+    /// unless what it may reach has changed, and of `previous` every operation whose definition
+    /// is the same `Arc`.
     ///
     /// # Errors
     /// [`UpstreamError::Config`], with the place in the definition.
-    pub fn compile(&self, plugin: &Plugin) -> Result<CompiledPlugin, UpstreamError> {
-        CompiledPlugin::new(plugin, &self.settings, |policy| self.pool(plugin, policy))
+    pub fn compile(
+        &self,
+        plugin: &Plugin,
+        previous: Option<&CompiledPlugin>,
+    ) -> Result<CompiledPlugin, UpstreamError> {
+        let pool = |policy| self.pool(plugin, policy);
+        CompiledPlugin::new(plugin, &self.settings, previous, pool)
     }
 
     /// What an egress of its own is made of.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
@@ -268,7 +268,13 @@ fn headers(out: &Outgoing<'_>, at_home: bool) -> Result<HeaderMap, UpstreamError
         return Ok(headers);
     }
     for (name, secret) in &out.injection.headers {
-        headers.insert(name.clone(), sensitive(secret.expose())?);
+        let given = headers.get(COOKIE).filter(|_| name == COOKIE);
+        let value = match given.map(|given| String::from_utf8_lossy(given.as_bytes())) {
+            // Cookies of the credential and of the arguments share one header.
+            Some(given) => sensitive(&format!("{given}; {}", secret.expose()))?,
+            None => sensitive(secret.expose())?,
+        };
+        headers.insert(name.clone(), value);
     }
     if let Some((user, password)) = &out.injection.basic {
         let pair = format!("{}:{}", user.expose(), password.expose());

@@ -1,8 +1,11 @@
 //! Plugins and operations, compiled.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use gestalt_core::Schema;
 use gestalt_core::host::EgressRules;
+use gestalt_core::name::OperationName;
 use gestalt_core::operation::{Location, MediaKind, Operation, Parameter, Style};
 use gestalt_core::plugin::Plugin;
 use http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
@@ -13,7 +16,7 @@ use url::Url;
 
 use super::bodies::BodyPlan;
 use super::input::{Input, Inputs};
-use super::schema::Shape;
+use super::schema::{Shape, Source};
 use super::surface::{FlatSchema, Offered};
 use super::template::{Template, push_encoded};
 use crate::egress::{Denied, Egress, Origin, Policy};
@@ -43,27 +46,53 @@ const OWN_HEADERS: &[&str] = &[
 #[derive(Debug)]
 pub struct CompiledPlugin {
     egress: Egress,
-    operations: Vec<CompiledOperation>,
-    by_name: HashMap<String, usize>,
+    operations: Vec<Arc<CompiledOperation>>,
+    by_name: HashMap<OperationName, usize>,
+    /// Headers of every request.
+    headers: Arc<HeaderMap>,
 }
 
 impl CompiledPlugin {
+    /// Compiles a plugin; takes over from `previous` what has not changed.
     pub(crate) fn new(
         plugin: &Plugin,
         settings: &Settings,
+        previous: Option<&Self>,
         pool: impl FnOnce(Policy) -> Egress,
     ) -> Result<Self, UpstreamError> {
         let (origin, rules) = reach(plugin)?;
         let policy = Policy::new(origin, rules);
+        let headers = common_headers(settings)?;
+        let previous = previous.filter(|previous| *previous.headers == headers);
+        let headers = match previous {
+            Some(previous) => Arc::clone(&previous.headers),
+            None => Arc::new(headers),
+        };
+        let mut bases: HashMap<&Url, Arc<Base>> = HashMap::new();
         let mut operations = Vec::with_capacity(plugin.operations.len());
         let mut by_name = HashMap::with_capacity(plugin.operations.len());
         for operation in &plugin.operations {
-            let place = format!("operations.{}", operation.name);
-            let base = operation.base_url.as_ref().unwrap_or(&plugin.base_url);
-            let base = Base::new(base, &policy, &place)?;
-            let compiled = CompiledOperation::new(operation, base, settings, &place)?;
-            let name = operation.name.as_str().to_owned();
-            if by_name.insert(name, operations.len()).is_some() {
+            let url = operation.base_url.as_ref().unwrap_or(&plugin.base_url);
+            let base = if let Some(base) = bases.get(url) {
+                base
+            } else {
+                let place = place_of(operation);
+                bases
+                    .entry(url)
+                    .or_insert(Base::new(url, Some(&policy), &place)?)
+            };
+            let compiled = previous
+                .and_then(|previous| previous.shared(operation.name.as_str()))
+                .filter(|known| known.is(operation, url));
+            let compiled = match compiled {
+                Some(known) => Arc::clone(known),
+                None => Arc::new(CompiledOperation::new(operation, base, &headers)?),
+            };
+            if by_name
+                .insert(operation.name.clone(), operations.len())
+                .is_some()
+            {
+                let place = place_of(operation);
                 return Err(UpstreamError::config(place, "is defined twice"));
             }
             operations.push(compiled);
@@ -72,17 +101,22 @@ impl CompiledPlugin {
             egress: pool(policy),
             operations,
             by_name,
+            headers,
         })
+    }
+
+    fn shared(&self, name: &str) -> Option<&Arc<CompiledOperation>> {
+        self.operations.get(*self.by_name.get(name)?)
     }
 
     /// The operation of a name, as callers say it.
     pub fn operation(&self, name: &str) -> Option<&CompiledOperation> {
-        self.operations.get(*self.by_name.get(name)?)
+        self.shared(name).map(|operation| &**operation)
     }
 
     /// Every operation, in the definition's order.
     pub fn operations(&self) -> impl ExactSizeIterator<Item = &CompiledOperation> {
-        self.operations.iter()
+        self.operations.iter().map(|operation| &**operation)
     }
 
     /// What the plugin may reach, to explain a decision without making a call.
@@ -116,7 +150,7 @@ pub(crate) struct Base {
 }
 
 impl Base {
-    fn new(url: &Url, policy: &Policy, place: &str) -> Result<Self, UpstreamError> {
+    fn new(url: &Url, policy: Option<&Policy>, place: &str) -> Result<Arc<Self>, UpstreamError> {
         let wrong = |message: &str| Err(UpstreamError::config(format!("{place}.baseUrl"), message));
         if url.query().is_some() || url.fragment().is_some() {
             return wrong("holds a query or fragment");
@@ -129,19 +163,28 @@ impl Base {
         };
         // An address that is not public is refused at the call, so that one such plugin does
         // not keep the others from starting; a host that nobody allowed is a mistake here.
-        if let Err(denied) = policy.check_host(&uri) {
+        if let Some(Err(denied)) = policy.map(|policy| policy.check_host(&uri)) {
             return wrong(&denied.to_string());
         }
         let parts = uri.into_parts();
         match (parts.scheme, parts.authority) {
-            (Some(scheme), Some(authority)) => Ok(Self {
+            (Some(scheme), Some(authority)) => Ok(Arc::new(Self {
                 url: url.clone(),
                 scheme,
                 authority,
-            }),
+            })),
             _ => wrong("is no http or https URL"),
         }
     }
+}
+
+/// How a parameter with a content type of its own is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Content {
+    /// As JSON.
+    Json,
+    /// As the string that it is; any other value as JSON.
+    Text,
 }
 
 /// A parameter outside the body, compiled.
@@ -151,8 +194,8 @@ pub(crate) struct Target {
     pub(crate) style: Style,
     pub(crate) explode: bool,
     pub(crate) allow_reserved: bool,
-    /// Sent as JSON text instead of by style.
-    pub(crate) json: bool,
+    /// Sent as one text instead of by style: a string as it is where this is no JSON.
+    pub(crate) content: Option<Content>,
     /// The upstream's name, as it is.
     pub(crate) wire: String,
     /// The upstream's name, percent-encoded.
@@ -169,13 +212,17 @@ impl Target {
             Location::Header => Some(header_name(&parameter.wire_name, place)?),
             _ => None,
         };
-        let json = parameter.content_type.as_deref();
+        let content = parameter.content_type.as_deref();
+        let content = content.map(|content_type| match is_json_type(content_type) {
+            true => Content::Json,
+            false => Content::Text,
+        });
         Ok(Self {
             location: parameter.location,
             style: parameter.style,
             explode: parameter.explode,
             allow_reserved: parameter.allow_reserved,
-            json: json.is_some_and(is_json_type),
+            content,
             wire: parameter.wire_name.clone(),
             key,
             header,
@@ -212,30 +259,59 @@ fn header_name(name: &str, place: &str) -> Result<HeaderName, UpstreamError> {
         .map_err(|_| UpstreamError::config(place, format!("`{name}` is no header name")))
 }
 
+/// The headers of every request, whatever the operation.
+fn common_headers(settings: &Settings) -> Result<HeaderMap, UpstreamError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(USER_AGENT, header_value(&settings.user_agent, "userAgent")?);
+    Ok(headers)
+}
+
+fn header_value(text: &str, place: &str) -> Result<HeaderValue, UpstreamError> {
+    HeaderValue::from_bytes(text.as_bytes())
+        .map_err(|_| UpstreamError::config(place, "holds a value that no header can carry"))
+}
+
+fn place_of(operation: &Operation) -> String {
+    format!("operations.{}", operation.name)
+}
+
 /// An operation, ready to be called.
 pub struct CompiledOperation {
-    definition: Operation,
-    pub(crate) base: Base,
+    definition: Arc<Operation>,
+    pub(crate) base: Arc<Base>,
     pub(crate) template: Template,
     /// By index, as in the definition.
     pub(crate) targets: Vec<Target>,
     pub(crate) inputs: Inputs,
     pub(crate) body: Option<BodyPlan>,
     /// Headers of every request.
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Arc<HeaderMap>,
     /// `a=b&c=d`, encoded.
     pub(crate) query: String,
-    schema: Value,
+    schema: Schema,
     body_types: Vec<String>,
 }
 
 impl CompiledOperation {
+    /// Says whether an operation could be called at all, so that one that could not be is
+    /// left out instead of keeping its plugin from loading.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Config`], with the place in the definition.
+    pub fn check(operation: &Arc<Operation>, base_url: &Url) -> Result<(), UpstreamError> {
+        let url = operation.base_url.as_ref().unwrap_or(base_url);
+        let base = Base::new(url, None, &place_of(operation))?;
+        Self::new(operation, &base, &Arc::default()).map(drop)
+    }
+
     fn new(
-        operation: &Operation,
-        base: Base,
-        settings: &Settings,
-        place: &str,
+        operation: &Arc<Operation>,
+        base: &Arc<Base>,
+        headers: &Arc<HeaderMap>,
     ) -> Result<Self, UpstreamError> {
+        let place = &place_of(operation);
         let mut targets = Vec::with_capacity(operation.parameters.len());
         let mut inputs = Inputs::default();
         let mut flat = FlatSchema::default();
@@ -250,9 +326,10 @@ impl CompiledOperation {
                 description: parameter.description.as_deref(),
                 required: required && default.is_none(),
             });
+            let source = || Source::Parameter(Arc::clone(operation), index);
             let input = Input {
                 name: parameter.name.clone(),
-                shape: Shape::compile(&parameter.schema, &place)?,
+                shape: Shape::compile(&parameter.schema, source, &place)?,
                 required,
                 default,
             };
@@ -260,31 +337,39 @@ impl CompiledOperation {
                 return Err(UpstreamError::config(place, "is defined twice"));
             }
         }
-        let template = template(operation, &base, place)?;
-        let body = operation.body.as_ref();
-        let body = body.map(|body| BodyPlan::new(body, &mut inputs, &mut flat, place));
+        let template = template(operation, base, place)?;
+        let body = match &operation.body {
+            Some(body) => Some(BodyPlan::new(operation, body, &mut inputs, &mut flat)?),
+            None => None,
+        };
         Ok(Self {
-            base,
+            base: Arc::clone(base),
             template,
             targets,
             inputs,
-            body: body.transpose()?,
-            headers: fixed_headers(operation, settings, place)?,
+            body,
+            headers: fixed_headers(operation, headers, place)?,
             query: fixed_query(operation),
             schema: flat.finish(),
             body_types: body_types(operation),
-            definition: operation.clone(),
+            definition: Arc::clone(operation),
         })
     }
 
+    /// Says whether it was compiled from this very definition for this base URL.
+    fn is(&self, operation: &Arc<Operation>, url: &Url) -> bool {
+        Arc::ptr_eq(&self.definition, operation) && self.base.url == *url
+    }
+
     /// The definition it was compiled from.
-    pub fn definition(&self) -> &Operation {
+    pub fn definition(&self) -> &Arc<Operation> {
         &self.definition
     }
 
     /// JSON Schema 2020-12 of all arguments as one flat object: the parameters, and the
-    /// body's own fields where no name is shared, else the body under `body`.
-    pub fn input_schema(&self) -> &Value {
+    /// body's own fields where no name is shared, else the body under `body`. What is no text
+    /// is given in base64 (`contentEncoding: base64`).
+    pub fn input_schema(&self) -> &Schema {
         &self.schema
     }
 
@@ -326,22 +411,18 @@ fn template(operation: &Operation, base: &Base, place: &str) -> Result<Template,
 
 fn fixed_headers(
     operation: &Operation,
-    settings: &Settings,
+    common: &Arc<HeaderMap>,
     place: &str,
-) -> Result<HeaderMap, UpstreamError> {
-    let place = format!("{place}.headers");
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let value = |text: &str| {
-        HeaderValue::from_bytes(text.as_bytes())
-            .map_err(|_| UpstreamError::config(&place, "holds a value that no header can carry"))
-    };
-    headers.insert(USER_AGENT, value(&settings.user_agent)?);
-    for (name, text) in &operation.headers {
-        headers.insert(header_name(name, &place)?, value(text)?);
+) -> Result<Arc<HeaderMap>, UpstreamError> {
+    if operation.headers.is_empty() {
+        return Ok(Arc::clone(common));
     }
-    Ok(headers)
+    let place = format!("{place}.headers");
+    let mut headers = HeaderMap::clone(common);
+    for (name, text) in &operation.headers {
+        headers.insert(header_name(name, &place)?, header_value(text, &place)?);
+    }
+    Ok(Arc::new(headers))
 }
 
 fn fixed_query(operation: &Operation) -> String {

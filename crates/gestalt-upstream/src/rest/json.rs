@@ -48,6 +48,20 @@ pub(crate) fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
+/// A JSON text without the white space between its tokens.
+pub(crate) fn compact(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut quoted, mut escaped) = (false, false);
+    for character in text.chars() {
+        if quoted || !matches!(character, ' ' | '\t' | '\r' | '\n') {
+            out.push(character);
+        }
+        quoted ^= character == '"' && !escaped;
+        escaped = quoted && character == '\\' && !escaped;
+    }
+    out
+}
+
 /// The value at a JSON pointer (RFC 6901), as its exact text; `None` if there is none.
 pub(crate) fn pointer<'a>(text: &'a str, pointer: &str) -> Option<&'a str> {
     let mut here = text.trim_ascii();
@@ -252,6 +266,12 @@ mod tests {
             ("12345678901234567890123", "1.10")
         );
         assert_eq!(strict("1.5").unwrap(), json!(1.5));
+    }
+
+    #[test]
+    fn white_space_between_tokens_is_left_out() {
+        let text = "{ \"a \\\" b\\\\\" : [1.10 ,\n \"x y\"] }";
+        assert_eq!(compact(text), "{\"a \\\" b\\\\\":[1.10,\"x y\"]}");
     }
 
     #[test]

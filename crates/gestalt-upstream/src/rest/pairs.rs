@@ -67,10 +67,12 @@ impl<'a> Pairs<'a> {
         form: &Form<'_>,
         json: &str,
     ) -> Result<(), String> {
+        writing.check(form, false)?;
         match form {
+            _ if form.is_nothing() => {}
             Form::Nothing => {}
             Form::Scalar(text) => self.push(writing.key, text),
-            _ if writing.style == Style::DeepObject => self.deep(writing.key, json),
+            _ if writing.style == Style::DeepObject => return self.deep(writing.key, json),
             Form::Array(items) if writing.explode => {
                 for item in items {
                     self.push(writing.key, item);
@@ -101,32 +103,50 @@ impl<'a> Pairs<'a> {
 
     fn joined<'t>(&mut self, writing: Writing<'_>, texts: impl Iterator<Item = &'t str>) {
         self.key(writing.key);
+        // A comma within a value is none between two.
+        let reserved = std::mem::take(&mut self.reserved);
         for (index, text) in texts.enumerate() {
             if index > 0 {
                 self.out.push_str(writing.separator());
             }
-            self.value(text);
+            let mut commas = text.split(',');
+            self.reserved = reserved;
+            self.value(commas.next().unwrap_or_default());
+            for rest in commas {
+                self.out.push_str("%2C");
+                self.value(rest);
+            }
         }
+        self.reserved = reserved;
     }
 
-    fn deep(&mut self, key: &str, json: &str) {
-        match (Form::of_json(json), json.as_bytes().first()) {
-            (Form::Object(_), _) => {
+    /// Writes `key[a][b]=…`. Of arrays the specification says nothing; each item has its
+    /// number (`key[a][0]=…`), the one way that tells arrays of objects apart.
+    fn deep(&mut self, key: &str, json: &str) -> Result<(), String> {
+        match Form::of_json(json) {
+            Form::Object(_) => {
                 for (name, value) in json::members(json).unwrap_or_default() {
+                    if name.is_empty() || name.contains(['[', ']']) {
+                        let shown: String = name.chars().take(80).collect();
+                        return Err(format!("may not hold the key `{shown}`"));
+                    }
                     let mut inner = format!("{key}%5B");
                     push_encoded(&mut inner, &name);
                     inner.push_str("%5D");
-                    self.deep(&inner, value);
+                    self.deep(&inner, value)?;
                 }
             }
-            (Form::Array(_), _) => {
-                for item in json::items(json).unwrap_or_default() {
-                    self.deep(key, item);
+            Form::Array(_) => {
+                let items = json::items(json).unwrap_or_default();
+                let items = items.into_iter().filter(|item| *item != "null");
+                for (index, item) in items.enumerate() {
+                    self.deep(&format!("{key}%5B{index}%5D"), item)?;
                 }
             }
-            (Form::Scalar(text), _) => self.push(key, &text),
-            (Form::Nothing, _) => {}
+            Form::Scalar(text) => self.push(key, &text),
+            Form::Nothing => {}
         }
+        Ok(())
     }
 
     fn next(&mut self) {
@@ -193,9 +213,13 @@ mod tests {
             Style::DeepObject,
             true,
             r#"{"a":{"b":[1,2]}}"#,
-            "c%5Ba%5D%5Bb%5D=1&c%5Ba%5D%5Bb%5D=2",
+            "c%5Ba%5D%5Bb%5D%5B0%5D=1&c%5Ba%5D%5Bb%5D%5B1%5D=2",
         );
         check(Style::Form, true, "null", "");
+        check(Style::Form, false, "[]", "");
+        check(Style::DeepObject, true, "{}", "");
+        assert!(write(Style::DeepObject, true, r#"{"a][b":1}"#).is_err());
+        assert!(write(Style::DeepObject, true, r#"{"":1}"#).is_err());
     }
 
     #[test]
@@ -204,6 +228,13 @@ mod tests {
         let mut pairs = Pairs::new(&mut out, &|_| false);
         pairs.reserved = true;
         pairs.push("c", "a/b?c=d&e#f+g%20[h]");
-        assert_eq!(out, "c=a/b?c=d%26e%23f%2Bg%2520%5Bh%5D");
+        let writing = Writing {
+            key: "d",
+            style: Style::Form,
+            explode: false,
+        };
+        let json = r#"["a,b","c/d"]"#;
+        pairs.write(writing, &Form::of_json(json), json).unwrap();
+        assert_eq!(out, "c=a/b?c=d%26e%23f%2Bg%2520%5Bh%5D&d=a%2Cb,c/d");
     }
 }

@@ -7,8 +7,9 @@ use http::header::{CONTENT_TYPE, COOKIE};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Uri};
 
-use super::compile::{CompiledOperation, Target};
+use super::compile::{CompiledOperation, Content, Target};
 use super::input::Values;
+use super::json;
 use super::page::Paging;
 use super::pairs::Pairs;
 use super::schema::Given;
@@ -159,7 +160,11 @@ impl<'a> Preparing<'a> {
         let definition = self.operation.definition();
         self.is_injected(name)
             || definition.query.iter().any(|(fixed, _)| fixed == name)
-            || self.operation.targets.iter().any(|t| t.wire == name)
+            || self
+                .operation
+                .targets
+                .iter()
+                .any(|t| t.location == Location::Query && t.is_named(name))
             || definition.pagination.as_ref().is_some_and(|p| {
                 p.page_size.as_ref().is_some_and(|(size, _)| size == name)
                     || super::page::parameter(p) == Some(name)
@@ -167,7 +172,26 @@ impl<'a> Preparing<'a> {
     }
 
     fn is_injected(&self, name: &str) -> bool {
-        self.injection.query.iter().any(|(ours, _)| ours == name)
+        let plain = name.split('[').next().unwrap_or_default();
+        let mut injected = self.injection.query.iter();
+        injected.any(|(ours, _)| ours == name || ours == plain)
+    }
+
+    /// Cookie names that a caller's own keys may not be.
+    fn is_taken_cookie(&self, name: &str) -> bool {
+        let mut targets = self.operation.targets.iter();
+        self.is_injected_cookie(name)
+            || targets.any(|t| t.location == Location::Cookie && t.is_named(name))
+    }
+
+    /// Says whether the credential has a cookie of this name.
+    fn is_injected_cookie(&self, name: &str) -> bool {
+        let headers = self.injection.headers.iter();
+        let mut cookies = headers.filter(|(header, _)| header == COOKIE);
+        cookies.any(|(_, secret)| {
+            let mut pairs = secret.expose().split(';');
+            pairs.any(|pair| pair.split('=').next().is_some_and(|n| n.trim() == name))
+        })
     }
 
     fn headers(
@@ -181,13 +205,15 @@ impl<'a> Preparing<'a> {
                 continue;
             };
             let name = &self.operation.definition().parameters[index].name;
+            let wrong = |why| UpstreamError::invalid(name, format!("`{name}` {why}."));
             if let Some(header) = &target.header {
-                let mut text = String::new();
-                target.text(&mut text, given, String::push_str);
-                headers.push((header.clone(), header_value(name, &text)?));
-            } else if target.location == Location::Cookie {
-                cookie(&mut cookies, target, given)
-                    .map_err(|why| UpstreamError::invalid(name, format!("`{name}` {why}.")))?;
+                if let Some(text) = target.header_text(given).map_err(wrong)? {
+                    headers.push((header.clone(), header_value(name, &text)?));
+                }
+            } else if target.location == Location::Cookie && !self.is_injected_cookie(&target.wire)
+            {
+                let taken = |name: &str| self.is_taken_cookie(name);
+                cookie(&mut cookies, target, given, &taken).map_err(wrong)?;
             }
         }
         if !cookies.is_empty() {
@@ -206,13 +232,28 @@ impl Target {
         }
     }
 
-    /// Writes a value where there are no pairs.
-    fn text(&self, out: &mut String, given: &Given<'_>, encode: fn(&mut String, &str)) {
-        if self.json {
-            encode(out, &given.json());
-        } else {
-            self.writing().write(out, &Form::of(given), encode);
+    /// The text of a parameter with a content type.
+    fn content_text(&self, given: &Given<'_>) -> Option<String> {
+        let text = match self.content? {
+            Content::Json => None,
+            Content::Text => given.string().map(std::borrow::Cow::into_owned),
+        };
+        Some(text.unwrap_or_else(|| json::compact(&given.json())))
+    }
+
+    /// A header's value; `None` for nothing to send.
+    fn header_text(&self, given: &Given<'_>) -> Result<Option<String>, String> {
+        if let Some(text) = self.content_text(given) {
+            return Ok(Some(text));
         }
+        let form = Form::of(given);
+        if form.is_nothing() {
+            return Ok(None);
+        }
+        self.writing().check(&form, true)?;
+        let mut text = String::new();
+        self.writing().write(&mut text, &form, String::push_str);
+        Ok(Some(text))
     }
 }
 
@@ -222,25 +263,33 @@ fn segment(
     target: &Target,
     given: Option<&Given<'_>>,
 ) -> Result<String, UpstreamError> {
-    let wrong = |why: &str| Err(UpstreamError::invalid(name, format!("`{name}` {why}.")));
-    let Some(given) = given else {
-        return wrong("is required");
-    };
+    let wrong = |why: &str| UpstreamError::invalid(name, format!("`{name}` {why}."));
+    let given = given.ok_or_else(|| wrong("is required"))?;
+    let form = Form::of(given);
     let (mut plain, mut encoded) = (String::new(), String::new());
-    target.text(&mut plain, given, String::push_str);
+    if let Some(text) = target.content_text(given) {
+        push_encoded(&mut encoded, &text);
+        plain = text;
+    } else {
+        target
+            .writing()
+            .check(&form, false)
+            .map_err(|why| wrong(&why))?;
+        target.writing().write(&mut plain, &form, String::push_str);
+        target.writing().write(&mut encoded, &form, push_encoded);
+    }
     if plain.is_empty() {
-        return wrong("may not be empty");
+        return Err(wrong("may not be empty"));
     }
-    if climbs(&plain) || Form::of(given).texts().any(climbs) {
-        return wrong("may not hold a segment of dots");
+    if climbs(&plain) || form.texts().any(climbs) {
+        return Err(wrong("may not hold a segment of dots"));
     }
-    target.text(&mut encoded, given, push_encoded);
     Ok(encoded)
 }
 
 fn write(pairs: &mut Pairs<'_>, target: &Target, given: &Given<'_>) -> Result<(), String> {
-    if target.json {
-        pairs.push(&target.key, &given.json());
+    if let Some(text) = target.content_text(given) {
+        pairs.push(&target.key, &text);
         return Ok(());
     }
     match given {
@@ -252,9 +301,14 @@ fn write(pairs: &mut Pairs<'_>, target: &Target, given: &Given<'_>) -> Result<()
     }
 }
 
-fn cookie(out: &mut String, target: &Target, given: &Given<'_>) -> Result<(), String> {
+fn cookie(
+    out: &mut String,
+    target: &Target,
+    given: &Given<'_>,
+    taken: &dyn Fn(&str) -> bool,
+) -> Result<(), String> {
     let mut text = String::new();
-    write(&mut Pairs::new(&mut text, &|_| false), target, given)?;
+    write(&mut Pairs::new(&mut text, taken), target, given)?;
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         out.push_str(if out.is_empty() { "" } else { "; " });
         out.push_str(pair);

@@ -1,17 +1,23 @@
 //! JSON Schema 2020-12: which types a value may have, and whether it holds.
 
-use std::borrow::Cow;
+mod syntax;
+mod types;
 
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
+use gestalt_core::operation::Operation;
 use jsonschema::{Draft, Validator};
 use serde_json::Value;
 
+use super::bodies;
 use super::json;
 use crate::UpstreamError;
 
+pub(crate) use types::{Types, pointer_of, resolve};
+
 /// Longest text of a fault that is passed on, in characters.
 const LONGEST_FAULT: usize = 200;
-/// Longest chain of references followed when types are looked for.
-const REFERENCES: u8 = 16;
 
 /// A value that a caller gave.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,126 +61,6 @@ impl Given<'_> {
     }
 }
 
-/// A set of JSON types.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Types(u8);
-
-impl Types {
-    const NULL: Self = Self(1);
-    const BOOLEAN: Self = Self(2);
-    const INTEGER: Self = Self(4);
-    const NUMBER: Self = Self(8);
-    const STRING: Self = Self(16);
-    const ARRAY: Self = Self(32);
-    const OBJECT: Self = Self(64);
-    const NONE: Self = Self(0);
-    const ALL: Self = Self(127);
-    const NAMES: [(Self, &'static str); 7] = [
-        (Self::STRING, "a string"),
-        (Self::INTEGER, "an integer"),
-        (Self::NUMBER, "a number"),
-        (Self::BOOLEAN, "true or false"),
-        (Self::ARRAY, "an array"),
-        (Self::OBJECT, "an object"),
-        (Self::NULL, "null"),
-    ];
-
-    const fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    const fn and(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    const fn has(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    fn named(name: &str) -> Self {
-        match name {
-            "null" => Self::NULL,
-            "boolean" => Self::BOOLEAN,
-            "integer" => Self::INTEGER,
-            "number" => Self::NUMBER.or(Self::INTEGER),
-            "string" => Self::STRING,
-            "array" => Self::ARRAY,
-            "object" => Self::OBJECT,
-            _ => Self::NONE,
-        }
-    }
-
-    fn of_value(value: &Value) -> Self {
-        match value {
-            Value::Null => Self::NULL,
-            Value::Bool(_) => Self::BOOLEAN,
-            Value::Number(number) if number.is_f64() => Self::NUMBER,
-            Value::Number(_) => Self::NUMBER.or(Self::INTEGER),
-            Value::String(_) => Self::STRING,
-            Value::Array(_) => Self::ARRAY,
-            Value::Object(_) => Self::OBJECT,
-        }
-    }
-
-    /// The types that a schema leaves open, as far as they can be told without a value.
-    fn of_schema(schema: &Value, root: &Value, left: u8) -> Self {
-        let Some(object) = schema.as_object() else {
-            return if schema.as_bool() == Some(false) {
-                Self::NONE
-            } else {
-                Self::ALL
-            };
-        };
-        if left == 0 {
-            return Self::ALL;
-        }
-        let union = |list: &Vec<Value>, of: &dyn Fn(&Value) -> Self| {
-            list.iter().fold(Self::NONE, |sum, one| sum.or(of(one)))
-        };
-        let inner = |one: &Value| Self::of_schema(one, root, left - 1);
-        let mut types = match object.get("type") {
-            Some(Value::String(name)) => Self::named(name),
-            Some(Value::Array(names)) => union(names, &|name| {
-                Self::named(name.as_str().unwrap_or_default())
-            }),
-            _ => Self::ALL,
-        };
-        if let Some(value) = object.get("const") {
-            types = types.and(Self::of_value(value));
-        }
-        if let Some(Value::Array(values)) = object.get("enum") {
-            types = types.and(union(values, &Self::of_value));
-        }
-        if let Some(target) = object.get("$ref").and_then(|r| resolve(root, r)) {
-            types = types.and(inner(target));
-        }
-        for word in ["anyOf", "oneOf"] {
-            if let Some(Value::Array(list)) = object.get(word) {
-                types = types.and(union(list, &inner));
-            }
-        }
-        if let Some(Value::Array(list)) = object.get("allOf") {
-            types = list.iter().fold(types, |all, one| all.and(inner(one)));
-        }
-        types
-    }
-
-    fn shown(self) -> String {
-        let integer_is_said = self.has(Self::NUMBER);
-        let names: Vec<&str> = Self::NAMES
-            .iter()
-            .filter(|(one, _)| self.has(*one) && !(integer_is_said && *one == Self::INTEGER))
-            .map(|(_, name)| *name)
-            .collect();
-        names.join(" or ")
-    }
-}
-
-/// What a local reference points to.
-fn resolve<'a>(root: &'a Value, reference: &Value) -> Option<&'a Value> {
-    root.pointer(reference.as_str()?.strip_prefix('#')?)
-}
-
 /// What is wrong with a value, and where in it.
 pub(crate) struct Fault {
     /// JSON pointer into the value; empty for the whole.
@@ -191,37 +77,113 @@ impl Fault {
     }
 }
 
-/// A compiled schema.
+/// Where a schema is found again when it is first used.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// The parameter of this index.
+    Parameter(Arc<Operation>, usize),
+    /// The first media type's.
+    Body(Arc<Operation>),
+    /// A property of the first media type's.
+    Field(Arc<Operation>, Box<str>),
+    /// Itself.
+    #[cfg(test)]
+    Given(Value),
+}
+
+impl Source {
+    fn read(&self) -> Value {
+        let body = |operation: &Operation| {
+            let media = operation.body.as_ref().and_then(|body| body.media.first());
+            media.and_then(bodies::schema_of).unwrap_or_default()
+        };
+        match self {
+            Self::Parameter(operation, index) => operation.parameters[*index].schema.clone(),
+            Self::Body(operation) => body(operation),
+            Self::Field(operation, wire) => body(operation)
+                .get_mut("properties")
+                .and_then(|properties| properties.get_mut(&**wire))
+                .map(Value::take)
+                .unwrap_or_default(),
+            #[cfg(test)]
+            Self::Given(schema) => schema.clone(),
+        }
+    }
+}
+
+/// A schema's rules beyond types, compiled when they are first used.
+struct Rules {
+    source: Source,
+    validator: OnceLock<Result<Box<Validator>, String>>,
+}
+
+impl Rules {
+    fn check(&self, value: &Value) -> Result<(), Fault> {
+        let validator = self
+            .validator
+            .get_or_init(|| validator(&self.source.read()).map(Box::new));
+        let Ok(validator) = validator else {
+            // What the look at load passes compiles, as far as is known.
+            return Err(Fault::whole("cannot be checked: its schema is broken"));
+        };
+        validator.validate(value).map_err(|error| Fault {
+            path: error.instance_path().to_string(),
+            message: shorten(&error.masked().to_string()),
+        })
+    }
+}
+
+/// Looks through a schema that stands for itself.
+pub(crate) fn check_syntax(schema: &Value, place: &str) -> Result<(), UpstreamError> {
+    syntax::check(schema).map_err(|why| {
+        UpstreamError::config(place, format!("is not a JSON Schema: {}", shorten(&why)))
+    })
+}
+
+/// What is known of a schema without a value.
 pub(crate) struct Shape {
     types: Types,
     items: Types,
     /// `None` where the types say all.
-    validator: Option<Validator>,
+    rules: Option<Rules>,
 }
 
 impl Shape {
-    /// Compiles a schema that stands for itself.
-    pub(crate) fn compile(schema: &Value, place: &str) -> Result<Self, UpstreamError> {
+    /// Looks through a schema that stands for itself.
+    pub(crate) fn compile(
+        schema: &Value,
+        source: impl FnOnce() -> Source,
+        place: &str,
+    ) -> Result<Self, UpstreamError> {
+        check_syntax(schema, place)?;
+        Ok(Self::of(schema, source))
+    }
+
+    /// The same for a schema that was looked through.
+    pub(crate) fn of(schema: &Value, source: impl FnOnce() -> Source) -> Self {
         let mut shape = Self::of_part(schema, schema);
         if !says_only_types(schema) {
-            shape.validator = Some(validator(schema, place)?);
+            shape.rules = Some(Rules {
+                source: source(),
+                validator: OnceLock::new(),
+            });
         }
-        Ok(shape)
+        shape
     }
 
     /// The types of a part of a schema, which is checked with the whole.
     pub(crate) fn of_part(part: &Value, root: &Value) -> Self {
         let items = part.get("items").unwrap_or(&Value::Bool(true));
         Self {
-            types: Types::of_schema(part, root, REFERENCES),
-            items: Types::of_schema(items, root, REFERENCES),
-            validator: None,
+            types: Types::of_schema(part, root),
+            items: Types::of_schema(items, root),
+            rules: None,
         }
     }
 
     /// Types the texts of a query parameter, one or several under the same name.
     pub(crate) fn typed<'a>(&self, texts: &[&'a str]) -> Result<Given<'a>, String> {
-        let scalars = self.types.and(Types(!Types::ARRAY.0));
+        let scalars = self.types.without(Types::ARRAY);
         if let [one] = texts
             && scalars != Types::NONE
         {
@@ -247,12 +209,15 @@ impl Shape {
         if !self.types.has(types) {
             return Err(Fault::whole(format!("must be {}", self.types.shown())));
         }
-        let value = match (&self.validator, given) {
+        let value = match (&self.rules, given) {
             (Some(_), Given::Text(text)) => Value::String(text.to_string()),
             (Some(_), Given::Json(text)) => json::strict(text).map_err(Fault::whole)?,
             // Nothing to check, but nested values must be what every reader reads alike.
             (None, given) if types.has(Types::ARRAY.or(Types::OBJECT)) => {
                 json::strict(&given.json()).map_err(Fault::whole)?
+            }
+            (None, given) if types == Types::STRING && given.string().is_none() => {
+                return Err(Fault::whole("holds half a character"));
             }
             (None, _) => return Ok(()),
         };
@@ -261,18 +226,14 @@ impl Shape {
 
     /// Checks a value that was read strictly.
     pub(crate) fn check_value(&self, value: &Value) -> Result<(), Fault> {
-        let Some(validator) = &self.validator else {
-            return Ok(());
-        };
-        validator.validate(value).map_err(|error| Fault {
-            path: error.instance_path().to_string(),
-            message: shorten(&error.masked().to_string()),
-        })
+        self.rules
+            .as_ref()
+            .map_or(Ok(()), |rules| rules.check(value))
     }
 
     /// Says whether there is more to check than types.
     pub(crate) fn is_checked(&self) -> bool {
-        self.validator.is_some()
+        self.rules.is_some()
     }
 }
 
@@ -284,16 +245,11 @@ fn shorten(text: &str) -> String {
 }
 
 /// Compiles a validator.
-fn validator(schema: &Value, place: &str) -> Result<Validator, UpstreamError> {
+fn validator(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .build(schema)
-        .map_err(|error| {
-            UpstreamError::config(
-                place,
-                format!("is not a JSON Schema: {}", shorten(&error.to_string())),
-            )
-        })
+        .map_err(|error| error.to_string())
 }
 
 /// Keywords that say nothing about whether a value holds.
@@ -382,7 +338,8 @@ mod tests {
     use serde_json::json;
 
     fn query(schema: &Value, texts: &[&str]) -> Result<String, String> {
-        let shape = Shape::compile(schema, "test").unwrap();
+        let source = || Source::Given(schema.clone());
+        let shape = Shape::compile(schema, source, "test").unwrap();
         let given = shape.typed(texts)?;
         shape.check(&given).map_err(|fault| fault.message)?;
         Ok(given.json().into_owned())
@@ -398,6 +355,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
+        let half = Shape::of_part(&json!({"type": "string"}), &Value::Null);
+        assert!(half.check(&Given::Json(r#""\ud800""#.into())).is_err());
         for (schema, text) in [
             (json!({"type": "integer"}), "five"),
             (json!({"type": "integer"}), "5.5"),

@@ -57,6 +57,30 @@ impl<'a> Form<'a> {
             _ => scalar(text).map_or(Self::Nothing, Self::Scalar),
         }
     }
+
+    /// Says whether there is nothing to write: an empty array or object is like none at all
+    /// (RFC 6570 §2.3).
+    pub(crate) fn is_nothing(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Scalar(_) => false,
+            Self::Array(items) => items.is_empty(),
+            Self::Object(members) => members.is_empty(),
+        }
+    }
+
+    /// Says whether any text within an array or object holds a character; `keys` are those
+    /// of its keys.
+    fn holds(&self, values: &[char], keys: &[char]) -> Option<char> {
+        let find = |text: &str, wanted: &[char]| text.chars().find(|c| wanted.contains(c));
+        match self {
+            Self::Array(items) => items.iter().find_map(|item| find(item, values)),
+            Self::Object(members) => members
+                .iter()
+                .find_map(|(key, value)| find(key, keys).or_else(|| find(value, values))),
+            Self::Nothing | Self::Scalar(_) => None,
+        }
+    }
 }
 
 /// The text of a JSON value that stands alone; `None` for null.
@@ -77,8 +101,35 @@ pub(crate) struct Writing<'p> {
 }
 
 impl Writing<'_> {
+    /// Refuses values that would be read as others: those that hold what stands between
+    /// values, where that cannot be encoded. `plain` is for headers, where nothing is.
+    pub(crate) fn check(self, form: &Form<'_>, plain: bool) -> Result<(), String> {
+        let found = match (self.style, self.explode) {
+            (Style::Simple, explode) if plain => {
+                let edge = |text: &str| text.trim().len() != text.len();
+                let within = !matches!(form, Form::Nothing | Form::Scalar(_));
+                if within && form.texts().any(edge) {
+                    return Err("may not hold a value with white space around it".to_owned());
+                }
+                form.holds(&[','], if explode { &[',', '='] } else { &[','] })
+            }
+            (Style::Label, true) => form.holds(&['.'], &['.']),
+            (Style::SpaceDelimited, false) => form.holds(&[' '], &[' ']),
+            (Style::PipeDelimited, false) => form.holds(&['|'], &['|']),
+            _ => None,
+        };
+        found.map_or(Ok(()), |found| {
+            Err(format!(
+                "may not hold a value with `{found}`, which stands between its values"
+            ))
+        })
+    }
+
     /// Writes a value where there are no pairs: a path segment or a header.
     pub(crate) fn write(self, out: &mut String, form: &Form<'_>, encode: fn(&mut String, &str)) {
+        if form.is_nothing() {
+            return;
+        }
         let (before, between) = match self.style {
             Style::Label => (".", if self.explode { "." } else { "," }),
             Style::Matrix => (";", if self.explode { ";" } else { "," }),
@@ -89,33 +140,41 @@ impl Writing<'_> {
         match form {
             Form::Nothing => {}
             Form::Scalar(text) => {
-                self.name(out, named);
+                self.name(out, named, text);
                 encode(out, text);
             }
             Form::Array(items) => {
-                self.name(out, named && !self.explode);
+                let all = items.concat();
+                let shown = if items.len() > 1 { "," } else { &*all };
+                self.name(out, named && !self.explode, shown);
                 for (index, item) in items.iter().enumerate() {
                     out.push_str(if index > 0 { between } else { "" });
-                    self.name(out, named && self.explode);
+                    self.name(out, named && self.explode, item);
                     encode(out, item);
                 }
             }
             Form::Object(members) => {
-                self.name(out, named && !self.explode);
+                self.name(out, named && !self.explode, ",");
                 for (index, (key, value)) in members.iter().enumerate() {
                     out.push_str(if index > 0 { between } else { "" });
                     encode(out, key);
-                    out.push(if self.explode { '=' } else { ',' });
+                    let bare = self.explode && named && value.is_empty();
+                    out.push_str(match self.explode {
+                        _ if bare => "",
+                        true => "=",
+                        false => ",",
+                    });
                     encode(out, value);
                 }
             }
         }
     }
 
-    fn name(self, out: &mut String, wanted: bool) {
+    /// Writes the name of a value, without `=` before an empty one (RFC 6570 §3.2.7).
+    fn name(self, out: &mut String, wanted: bool, value: &str) {
         if wanted {
             out.push_str(self.key);
-            out.push('=');
+            out.push_str(if value.is_empty() { "" } else { "=" });
         }
     }
 
@@ -163,5 +222,32 @@ mod tests {
         check(Style::Matrix, false, object, ";color=R,100,G,200");
         check(Style::Matrix, true, object, ";R=100;G=200");
         check(Style::Simple, false, r#"[1.10,null,"a,b"]"#, "1.10,a%2Cb");
+        check(Style::Label, false, object, ".R,100,G,200");
+        check(Style::Label, false, r#""""#, ".");
+        check(Style::Matrix, false, r#""""#, ";color");
+        check(Style::Matrix, true, r#"["","a"]"#, ";color;color=a");
+        check(Style::Matrix, true, r#"{"R":""}"#, ";R");
+        check(Style::Matrix, false, "[]", "");
+    }
+
+    #[test]
+    fn s36_what_stands_between_values_is_refused_within_them() {
+        let refused = |style, explode, plain, json| {
+            let writing = Writing {
+                key: "c",
+                style,
+                explode,
+            };
+            writing.check(&Form::of_json(json), plain).is_err()
+        };
+        assert!(refused(Style::Simple, false, true, r#"["a,b"]"#));
+        assert!(refused(Style::Simple, false, true, r#"["a", " b"]"#));
+        assert!(refused(Style::Simple, true, true, r#"{"a=b": 1}"#));
+        assert!(refused(Style::Label, true, false, "[1.5]"));
+        assert!(refused(Style::SpaceDelimited, false, false, r#"["a b"]"#));
+        assert!(refused(Style::PipeDelimited, false, false, r#"{"a|b": 1}"#));
+        assert!(!refused(Style::Simple, false, false, r#"["a,b"]"#));
+        assert!(!refused(Style::Simple, false, true, r#""a, b""#));
+        assert!(!refused(Style::Label, false, false, "[1.5]"));
     }
 }

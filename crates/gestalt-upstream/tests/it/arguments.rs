@@ -98,7 +98,7 @@ async fn styles_arrive_as_openapi_says() {
     assert_eq!(seen.path, "/;path=1,2");
     assert_eq!(
         seen.query,
-        "many=1&many=2&joined=1,2&piped=1%7C2&deep%5Ba%5D%5Bb%5D=1.10&raw=%7B%22x%22%3A%201.0%7D"
+        "many=1&many=2&joined=1,2&piped=1%7C2&deep%5Ba%5D%5Bb%5D=1.10&raw=%7B%22x%22%3A1.0%7D"
     );
 }
 
@@ -150,7 +150,10 @@ async fn definitions_that_cannot_be_used_are_refused() {
         change(&mut operation);
         let plugin =
             crate::world::plugin(&server.url(), crate::world::only(server.address), operation);
-        matches!(upstream.compile(&plugin), Err(UpstreamError::Config { .. }))
+        matches!(
+            upstream.compile(&plugin, None),
+            Err(UpstreamError::Config { .. })
+        )
     };
     assert!(broken(&|o| o.path = "/../x".to_owned()));
     assert!(broken(&|o| o.path = "/{missing}".to_owned()));

@@ -5,6 +5,7 @@
 mod arguments;
 mod bodies;
 mod fetch;
+mod files;
 mod limits;
 mod masking;
 mod paging;

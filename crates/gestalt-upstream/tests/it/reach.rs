@@ -185,11 +185,11 @@ async fn a_host_beyond_the_base_url_needs_the_config() {
     let mut plugin = plugin(&server.url(), only(server.address), elsewhere);
     let upstream = gestalt_upstream::Upstream::new(settings(), Resolver::System).unwrap();
     assert!(matches!(
-        upstream.compile(&plugin),
+        upstream.compile(&plugin, None),
         Err(UpstreamError::Config { .. })
     ));
     plugin.egress.allowed_hosts = vec!["*.example.com".parse().unwrap()];
-    assert!(upstream.compile(&plugin).is_ok());
+    assert!(upstream.compile(&plugin, None).is_ok());
 }
 
 #[tokio::test]

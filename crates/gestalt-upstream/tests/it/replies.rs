@@ -140,17 +140,17 @@ async fn a_plugin_compiled_again_keeps_its_connections() {
     let server = Server::quiet().await;
     let mut plugin = plugin(&server.url(), only(server.address), get("/"));
     let upstream = gestalt_upstream::Upstream::new(settings(), Resolver::System).unwrap();
-    let first = upstream.compile(&plugin).unwrap();
+    let first = upstream.compile(&plugin, None).unwrap();
     assert!(
         first
             .egress()
-            .shares_connections(upstream.compile(&plugin).unwrap().egress())
+            .shares_connections(upstream.compile(&plugin, None).unwrap().egress())
     );
     plugin.egress.allow_public = true;
     assert!(
         !first
             .egress()
-            .shares_connections(upstream.compile(&plugin).unwrap().egress())
+            .shares_connections(upstream.compile(&plugin, None).unwrap().egress())
     );
 }
 

@@ -148,7 +148,7 @@ impl World {
 
     pub(crate) fn with(settings: Settings, resolver: Resolver, plugin: &Plugin) -> Self {
         let upstream = Upstream::new(settings, resolver).unwrap();
-        let plugin = upstream.compile(plugin).unwrap();
+        let plugin = upstream.compile(plugin, None).unwrap();
         Self {
             upstream,
             plugin,
@@ -201,8 +201,8 @@ impl World {
         .await
     }
 
-    pub(crate) fn schema(&self) -> &Value {
-        self.plugin.operation("run").unwrap().input_schema()
+    pub(crate) fn schema(&self) -> Value {
+        self.plugin.operation("run").unwrap().input_schema().value()
     }
 
     pub(crate) fn compiled(&self) -> &CompiledPlugin {

@@ -1,7 +1,7 @@
 //! Form, multipart and raw bodies.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -9,13 +9,13 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use gestalt_core::Entropy;
 use gestalt_core::operation::Style;
 
-use super::layout::Part;
+use super::part::{Part, is_content_type};
 use crate::UpstreamError;
 use crate::rest::json;
 use crate::rest::pairs::Pairs;
 use crate::rest::schema::Given;
 use crate::rest::style::{Form, Writing};
-use crate::rest::template::push_encoded;
+use crate::rest::template::{climbs, push_encoded};
 
 /// Base64 with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -25,6 +25,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// One member of a body.
 pub(crate) struct Member<'a> {
+    /// What callers say.
+    pub(crate) field: Cow<'a, str>,
     /// The upstream's name.
     pub(crate) name: &'a str,
     /// Its value's exact text.
@@ -32,17 +34,31 @@ pub(crate) struct Member<'a> {
     pub(crate) part: &'a Part,
 }
 
-/// `application/x-www-form-urlencoded`.
-pub(crate) fn form(members: &[Member<'_>]) -> Result<String, UpstreamError> {
+impl Member<'_> {
+    fn wrong(&self, why: impl Display) -> UpstreamError {
+        let field = &*self.field;
+        UpstreamError::invalid(field, format!("`{field}` {why}."))
+    }
+}
+
+/// `application/x-www-form-urlencoded`; `taken` says which names callers' own keys may not
+/// be.
+pub(crate) fn form(
+    members: &[Member<'_>],
+    taken: &dyn Fn(&str) -> bool,
+) -> Result<String, UpstreamError> {
     let mut out = String::new();
-    let taken = |key: &str| members.iter().any(|member| member.name == key);
-    let mut pairs = Pairs::new(&mut out, &taken);
+    let mut pairs = Pairs::new(&mut out, taken);
     for member in members {
         let mut key = String::new();
         push_encoded(&mut key, member.name);
         let form = Form::of_json(&member.json);
         match (&form, member.part.style) {
-            (Form::Object(_), None) => pairs.push(&key, &member.json),
+            (Form::Nothing, _) => {}
+            (Form::Object(_), None) => pairs.push(&key, &json::compact(&member.json)),
+            (Form::Array(_), None) if member.part.json => {
+                pairs.push(&key, &json::compact(&member.json));
+            }
             (_, style) => {
                 let (style, explode) = style.unwrap_or((Style::Form, true));
                 let writing = Writing {
@@ -50,9 +66,8 @@ pub(crate) fn form(members: &[Member<'_>]) -> Result<String, UpstreamError> {
                     style,
                     explode,
                 };
-                pairs.write(writing, &form, &member.json).map_err(|why| {
-                    UpstreamError::invalid(member.name, format!("`{}` {why}.", member.name))
-                })?;
+                let written = pairs.write(writing, &form, &member.json);
+                written.map_err(|why| member.wrong(why))?;
             }
         }
     }
@@ -74,7 +89,8 @@ pub(crate) fn multipart(
         match json.as_bytes().first() {
             Some(b'n') => {}
             Some(b'[') => {
-                for item in json::items(json).unwrap_or_default() {
+                let items = json::items(json).unwrap_or_default();
+                for item in items.into_iter().filter(|item| *item != "null") {
                     part(&mut out, &boundary, member, item)?;
                 }
             }
@@ -94,37 +110,96 @@ fn part(
     let name = escape_name(member.name);
     let Part {
         content_type,
-        file,
-        base64,
+        json,
+        binary,
+        transfer,
         ..
     } = member.part;
     let mut head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"");
-    if *file {
-        let _ = write!(head, "; filename=\"{name}\"");
+    if *binary {
+        let file = File::read(member, value)?;
+        let shown = file.name.map_or(name, |name| escape_name(&name));
+        let content_type = file.content_type.as_deref().or(content_type.as_deref());
+        let content_type = content_type.unwrap_or("application/octet-stream");
+        let _ = write!(
+            head,
+            "; filename=\"{shown}\"\r\nContent-Type: {content_type}"
+        );
+        push_part(out, &head, &file.content);
+        return Ok(());
     }
-    let string = json::string(value);
-    let default = match (&string, file) {
-        (_, true) => Some("application/octet-stream"),
-        (None, false) if value.starts_with(['{', '[']) => Some("application/json"),
-        _ => None,
-    };
-    // The definition's own text, which was read as a header when the plugin was compiled.
-    let content_type = content_type
-        .as_deref()
-        .filter(|t| !t.contains(['*', ',', '\r', '\n']));
-    if let Some(content_type) = content_type.or(default) {
+    let string = if *json { None } else { json::string(value) };
+    let is_json = *json || (string.is_none() && value.starts_with(['{', '[']));
+    let default = is_json.then_some("application/json");
+    if let Some(content_type) = content_type.as_deref().or(default) {
         let _ = write!(head, "\r\nContent-Type: {content_type}");
     }
+    if let Some(encoding) = transfer.as_deref().filter(|name| is_token(name)) {
+        let _ = write!(head, "\r\nContent-Transfer-Encoding: {encoding}");
+    }
+    let text = string.unwrap_or(Cow::Borrowed(value));
+    push_part(out, &head, text.as_bytes());
+    Ok(())
+}
+
+fn push_part(out: &mut Vec<u8>, head: &str, content: &[u8]) {
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(b"\r\n\r\n");
-    let text = string.unwrap_or(Cow::Borrowed(value));
-    if *base64 {
-        out.extend_from_slice(&decode(member.name, &text)?);
-    } else {
-        out.extend_from_slice(text.as_bytes());
-    }
+    out.extend_from_slice(content);
     out.extend_from_slice(b"\r\n");
-    Ok(())
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+/// A file among arguments: its bytes in base64, or an object that names it too.
+struct File<'a> {
+    name: Option<Cow<'a, str>>,
+    content_type: Option<Cow<'a, str>>,
+    content: Vec<u8>,
+}
+
+impl<'a> File<'a> {
+    fn read(member: &Member<'_>, value: &'a str) -> Result<Self, UpstreamError> {
+        let bytes = |text: Option<Cow<'_, str>>| {
+            let bytes = text.and_then(|text| BASE64.decode(&*text).ok());
+            bytes.ok_or_else(|| member.wrong("must be base64"))
+        };
+        if !value.starts_with('{') {
+            return Ok(Self {
+                name: None,
+                content_type: None,
+                content: bytes(json::string(value))?,
+            });
+        }
+        let members = json::members(value).map_err(|why| member.wrong(why))?;
+        let find = |wanted: &str| {
+            let found = members.iter().find(|(key, _)| key == wanted);
+            found.and_then(|(_, value)| json::string(value))
+        };
+        let file = Self {
+            name: find("filename"),
+            content_type: find("contentType"),
+            content: bytes(find("content"))?,
+        };
+        if file.name.as_deref().is_some_and(|name| !is_file_name(name)) {
+            return Err(member.wrong("has a `filename` that is no plain name of a file"));
+        }
+        let content_type = file.content_type.as_deref();
+        if content_type.is_some_and(|text| !is_content_type(text)) {
+            return Err(member.wrong("has a `contentType` that is none"));
+        }
+        Ok(file)
+    }
+}
+
+/// Says whether a text is the name of a file and no path to one.
+fn is_file_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.contains(['/', '\\'])
+        && !name.chars().any(char::is_control)
+        && !climbs(name)
 }
 
 /// A name as browsers write it (HTML, multipart/form-data encoding algorithm).
@@ -134,16 +209,12 @@ fn escape_name(name: &str) -> String {
         .replace('\n', "%0A")
 }
 
-fn decode(name: &str, text: &str) -> Result<Vec<u8>, UpstreamError> {
-    BASE64
-        .decode(text)
-        .map_err(|_| UpstreamError::invalid(name, format!("`{name}` must be base64.")))
-}
-
-/// Any other body: a string's text or bytes, else JSON.
-pub(crate) fn raw(given: &Given<'_>, part: &Part) -> Result<Vec<u8>, UpstreamError> {
+/// Any other body: a string's text or bytes.
+pub(crate) fn raw(name: &str, given: &Given<'_>, part: &Part) -> Result<Vec<u8>, UpstreamError> {
     match given.string() {
-        Some(text) if part.base64 => decode("body", &text),
+        Some(text) if part.binary => BASE64
+            .decode(&*text)
+            .map_err(|_| UpstreamError::invalid(name, format!("`{name}` must be base64."))),
         Some(text) => Ok(text.into_owned().into_bytes()),
         None => Ok(given.json().into_owned().into_bytes()),
     }

@@ -1,17 +1,21 @@
 //! How an operation's body is put together.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use gestalt_core::Entropy;
-use gestalt_core::operation::{Body, MediaKind};
+use gestalt_core::operation::{Body, MediaKind, Operation};
 use http::HeaderValue;
 
 use super::encode::{Member, form, multipart, raw};
-use super::layout::{Field, Layout, fields, fields_of, whole};
+use super::layout::{Field, Layout, Making};
+use super::part::{Parts, prepare};
 use crate::UpstreamError;
 use crate::body::OutBody;
 use crate::call::RequestBody;
 use crate::rest::input::{Inputs, Values, fault_of};
 use crate::rest::json;
-use crate::rest::schema::Shape;
+use crate::rest::schema::{Given, Shape};
 use crate::rest::surface::FlatSchema;
 
 /// An operation's body, compiled.
@@ -24,15 +28,18 @@ pub(crate) struct BodyPlan {
     accepted: Vec<String>,
 }
 
+/// A body and its content type.
+type Built = (OutBody, Option<HeaderValue>);
+
 impl BodyPlan {
     /// Compiles a body; adds what it asks for to the inputs and to the flat schema.
     pub(crate) fn new(
+        operation: &Arc<Operation>,
         body: &Body,
         inputs: &mut Inputs,
         flat: &mut FlatSchema,
-        place: &str,
     ) -> Result<Self, UpstreamError> {
-        let place = format!("{place}.body");
+        let place = format!("operations.{}.body", operation.name);
         let Some(media) = body.media.first() else {
             return Err(UpstreamError::config(place, "has no content type"));
         };
@@ -45,19 +52,19 @@ impl BodyPlan {
         };
         let content_type = HeaderValue::from_str(content_type)
             .map_err(|_| UpstreamError::config(&place, "has a content type no header can carry"))?;
-        let schema = media.schema.as_ref().map(gestalt_core::Schema::value);
-        let schema = schema.as_ref();
-        let layout = match (fields_of(media, schema, inputs), schema) {
-            (Some(found), Some(root)) => {
-                fields(body, (media, root), &found, (inputs, flat, &place))?
-            }
-            _ => whole(body, (media, schema), (inputs, flat, &place))?,
+        let making = Making {
+            operation,
+            body,
+            kind: media.kind,
+            inputs,
+            flat,
+            place: &place,
         };
         Ok(Self {
             required: body.required,
             kind: media.kind,
             content_type,
-            layout,
+            layout: making.layout(prepare(media))?,
             accepted: body
                 .media
                 .iter()
@@ -76,64 +83,80 @@ impl BodyPlan {
         passing: Option<RequestBody>,
         limit: u64,
         entropy: &Entropy,
-    ) -> Result<(OutBody, Option<HeaderValue>), UpstreamError> {
+    ) -> Result<Built, UpstreamError> {
         if let Some(passing) = passing {
             return self.pass(values, passing, limit);
         }
-        let members: Vec<Member<'_>>;
-        let bytes = match &self.layout {
-            Layout::Whole { input, part } => {
-                let Some(given) = values.get(*input) else {
-                    return self.nothing("body");
-                };
-                match self.kind {
-                    MediaKind::Json => given.json().into_owned().into_bytes(),
-                    MediaKind::Raw => raw(given, part)?,
-                    _ => {
-                        let text = given.json();
-                        let list = json::members(&text).map_err(|why| {
-                            UpstreamError::invalid("body", format!("`body` does not hold: {why}."))
-                        })?;
-                        let list = list.iter().map(|(name, value)| Member {
-                            name,
-                            json: (*value).into(),
-                            part,
-                        });
-                        return self.pairs(&list.collect::<Vec<_>>(), limit, entropy);
-                    }
-                }
-            }
+        match &self.layout {
+            Layout::Whole { input, name, parts } => match values.get(*input) {
+                Some(given) => self.whole((name, given, parts), limit, entropy),
+                None => self.nothing(name),
+            },
             Layout::Fields {
                 fields,
                 required,
                 whole,
             } => {
-                members = given(fields, values);
+                let members = given(fields, values);
                 if members.is_empty() && !self.required {
                     return Ok((OutBody::Empty, None));
                 }
                 check(&members, required, fields)?;
-                if self.kind == MediaKind::Json || whole.is_some() {
-                    let object = object(fields, values);
-                    if let Some(whole) = whole {
-                        check_whole(whole, &object)?;
-                    }
-                    if self.kind != MediaKind::Json {
-                        return self.pairs(&members, limit, entropy);
-                    }
-                    object.into_bytes()
-                } else {
-                    return self.pairs(&members, limit, entropy);
+                if self.kind != MediaKind::Json && whole.is_none() {
+                    return self.pairs((&members, fields), limit, entropy);
                 }
+                let object = object(fields, values);
+                if let Some(whole) = whole {
+                    check_whole(whole, &object)?;
+                }
+                if self.kind == MediaKind::Json {
+                    return self.full(object.into_bytes(), limit);
+                }
+                self.pairs((&members, fields), limit, entropy)
             }
-        };
+        }
+    }
+
+    /// A body that stands under one name.
+    fn whole(
+        &self,
+        (name, given, parts): (&str, &Given<'_>, &Parts),
+        limit: u64,
+        entropy: &Entropy,
+    ) -> Result<Built, UpstreamError> {
+        match self.kind {
+            MediaKind::Json => self.full(given.json().into_owned().into_bytes(), limit),
+            MediaKind::Raw => self.full(raw(name, given, parts.whole())?, limit),
+            MediaKind::Form | MediaKind::Multipart => {
+                let text = given.json();
+                let list = json::members(&text).map_err(|why| {
+                    UpstreamError::invalid(name, format!("`{name}` does not hold: {why}."))
+                })?;
+                let members: Vec<Member<'_>> = list
+                    .iter()
+                    .map(|(wire, value)| Member {
+                        field: Cow::Owned(format!("{name}/{wire}")),
+                        name: wire,
+                        json: (*value).into(),
+                        part: parts.of(wire),
+                    })
+                    .collect();
+                let taken = |key: &str| {
+                    list.iter().any(|(n, _)| n == key) || parts.names().any(|n| n == key)
+                };
+                self.written(&members, &taken, limit, entropy)
+            }
+        }
+    }
+
+    fn full(&self, bytes: Vec<u8>, limit: u64) -> Result<Built, UpstreamError> {
         Ok((
             OutBody::full(bytes, limit)?,
             Some(self.content_type.clone()),
         ))
     }
 
-    fn nothing(&self, name: &str) -> Result<(OutBody, Option<HeaderValue>), UpstreamError> {
+    fn nothing(&self, name: &str) -> Result<Built, UpstreamError> {
         if self.required {
             return Err(UpstreamError::invalid(
                 name,
@@ -145,13 +168,23 @@ impl BodyPlan {
 
     fn pairs(
         &self,
-        members: &[Member<'_>],
+        (members, fields): (&[Member<'_>], &[Field]),
         limit: u64,
         entropy: &Entropy,
-    ) -> Result<(OutBody, Option<HeaderValue>), UpstreamError> {
+    ) -> Result<Built, UpstreamError> {
+        let taken = |key: &str| fields.iter().any(|field| field.wire == key);
+        self.written(members, &taken, limit, entropy)
+    }
+
+    fn written(
+        &self,
+        members: &[Member<'_>],
+        taken: &dyn Fn(&str) -> bool,
+        limit: u64,
+        entropy: &Entropy,
+    ) -> Result<Built, UpstreamError> {
         if self.kind == MediaKind::Form {
-            let text = form(members)?;
-            return Ok((OutBody::full(text, limit)?, Some(self.content_type.clone())));
+            return self.full(form(members, taken)?.into_bytes(), limit);
         }
         let (bytes, boundary) = multipart(members, entropy)?;
         let content_type = format!("multipart/form-data; boundary={boundary}");
@@ -165,7 +198,7 @@ impl BodyPlan {
         values: &Values<'_>,
         passing: RequestBody,
         limit: u64,
-    ) -> Result<(OutBody, Option<HeaderValue>), UpstreamError> {
+    ) -> Result<Built, UpstreamError> {
         let given = essence(&passing.content_type);
         if !self.accepted.iter().any(|pattern| covers(pattern, &given)) {
             let known = self.accepted.join(", ");
@@ -194,6 +227,7 @@ impl BodyPlan {
 fn given<'v>(fields: &'v [Field], values: &'v Values<'_>) -> Vec<Member<'v>> {
     let given = fields.iter().filter_map(|field| {
         Some(Member {
+            field: Cow::Borrowed(&field.name),
             name: &field.wire,
             json: values.get(field.input)?.json(),
             part: &field.part,
@@ -227,14 +261,10 @@ fn check(
     match missing {
         None => Ok(()),
         Some(wire) => {
-            let renamed = wire.starts_with('_') && fields.iter().any(|field| field.wire == *wire);
-            let name = if renamed {
-                format!("x{wire}")
-            } else {
-                wire.clone()
-            };
+            let field = fields.iter().find(|field| field.wire == *wire);
+            let name = field.map_or(wire, |field| &field.name);
             Err(UpstreamError::invalid(
-                &name,
+                name,
                 format!("`{name}` is required."),
             ))
         }
