@@ -82,6 +82,9 @@ shape! {
     pub struct Operation {
         /// Its name in URLs.
         pub name: String,
+        /// Its name as a tool for agents, among the tools of all plugins.
+        #[serde(default)]
+        pub tool: String,
         /// A short title.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub title: Option<String>,

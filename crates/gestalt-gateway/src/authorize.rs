@@ -118,12 +118,7 @@ pub(crate) fn invocation(
     caller: &Caller,
     wanted: &Wanted<'_>,
 ) -> Result<Permit, Refusal> {
-    if !caller.may(Permission::Invoke) {
-        return Err(Refusal::new(
-            Code::InsufficientScope,
-            "This credential does not hold the permission `invoke`.",
-        ));
-    }
+    may_invoke(caller)?;
     if caller.is_cross_site() {
         return Err(Refusal::new(
             Code::Forbidden,
@@ -178,24 +173,40 @@ pub(crate) fn invocation(
     })
 }
 
+/// Whether the caller's credential is good for any invocation at all.
+pub(crate) fn may_invoke(caller: &Caller) -> Result<(), Refusal> {
+    if caller.may(Permission::Invoke) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::InsufficientScope,
+        "This credential does not hold the permission `invoke`.",
+    ))
+}
+
+/// Whether policy and scopes let the caller invoke an operation over a connection.
+pub(crate) fn allows(
+    plugin: &PluginEntry,
+    caller: &Caller,
+    operation: &str,
+    connection: Option<&str>,
+) -> bool {
+    let who = caller.identity();
+    plugin.policy.decide(who, operation, connection).allowed
+        && who
+            .scopes
+            .as_ref()
+            .is_none_or(|scopes| scopes.allow(&plugin.definition, operation, connection))
+}
+
 /// Whether policy and scopes let the caller invoke an operation over some connection; what
 /// they do not let is not listed.
 pub(crate) fn may_list(plugin: &PluginEntry, caller: &Caller, operation: &str) -> bool {
-    let over = |connection: Option<&str>| {
-        plugin
-            .policy
-            .decide(caller.identity(), operation, connection)
-            .allowed
-            && caller
-                .identity()
-                .scopes
-                .as_ref()
-                .is_none_or(|scopes| scopes.allow(&plugin.definition, operation, connection))
-    };
-    let Some(operation) = plugin.compiled.operation(operation) else {
+    let over = |connection| allows(plugin, caller, operation, connection);
+    let Some(compiled) = plugin.compiled.operation(operation) else {
         return false;
     };
-    let fitting = fitting(plugin, operation.definition());
+    let fitting = fitting(plugin, compiled.definition());
     if fitting.is_empty() {
         return over(None);
     }

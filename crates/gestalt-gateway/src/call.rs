@@ -93,7 +93,6 @@ fn refused_credential(plugin: &str, had_credential: bool) -> Refusal {
             Code::ReconnectRequired,
             "The upstream no longer takes the credential.",
         )
-        .link(format!("/connect/{plugin}"))
         .hint(format!("Run: gestalt plugin connect {plugin}"))
     } else {
         Refusal::new(

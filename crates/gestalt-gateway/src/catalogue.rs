@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use gestalt_core::connection::{AuthKind, ConnectionDefinition, MappedValue};
 use gestalt_core::id::PluginId;
@@ -12,13 +13,21 @@ use regex::Regex;
 
 use crate::OpenError;
 use crate::authorize::policy::{PluginPolicy, PolicySettings};
+use crate::operations::tools::ToolTable;
 
 /// All plugins of one load.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     by_name: HashMap<String, Arc<PluginEntry>>,
     ordered: Vec<Arc<PluginEntry>>,
+    /// The operations as tools, by name.
+    pub(crate) tools: ToolTable,
+    /// No two loads of a process have the same.
+    pub(crate) version: u64,
 }
+
+/// How many catalogues there have been.
+static VERSIONS: AtomicU64 = AtomicU64::new(1);
 
 /// One plugin, ready to be called.
 #[derive(Debug)]
@@ -62,6 +71,8 @@ impl Catalogue {
         catalogue
             .ordered
             .sort_by(|a, b| a.definition.name.cmp(&b.definition.name));
+        catalogue.tools = ToolTable::new(&catalogue.ordered)?;
+        catalogue.version = VERSIONS.fetch_add(1, Ordering::Relaxed);
         Ok(catalogue)
     }
 
@@ -90,7 +101,7 @@ impl PluginEntry {
             error,
         };
         let compiled = upstream
-            .compile(&definition)
+            .compile(&definition, None)
             .map_err(|error| plugin_error(error.to_string()))?;
         let policy = PluginPolicy::compile(policy, &definition)?;
         let connections = definition

@@ -43,6 +43,7 @@ pub use operations::{
     NewToken, OperationView, PageQuery, Paged, SessionView, TokenView, VerificationView,
     VerifyInput,
 };
+pub use operations::tools::{FoundTool, Tool, ToolAnnotations, ToolSet, tool_name};
 pub use pipeline::{Invocation, Reply};
 pub use settings::{CatalogueSettings, Settings};
 
@@ -75,6 +76,7 @@ struct Inner {
     call: call::Caller,
     catalogue: ArcSwap<catalogue::Catalogue>,
     metrics: metrics::Metrics,
+    tools: operations::tools::ToolSets,
     /// The person that `local` login knows.
     local_user: Option<UserId>,
     tracker: TaskTracker,

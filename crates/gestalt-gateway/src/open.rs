@@ -20,6 +20,7 @@ use crate::authorize::policy::BadSelector;
 use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
 use crate::operations::keys;
+use crate::operations::tools::ToolSets;
 use crate::resolve::Credentials;
 use crate::settings::{CatalogueSettings, LoginSettings, Settings};
 use crate::{Gateway, Inner, audit, call};
@@ -130,6 +131,7 @@ impl Gateway {
             call,
             catalogue: ArcSwap::from_pointee(catalogue),
             metrics: Metrics::new(),
+            tools: ToolSets::new(),
             local_user,
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),

@@ -14,6 +14,7 @@ mod login;
 mod me;
 mod sessions;
 mod tokens;
+pub(crate) mod tools;
 mod views;
 
 pub use views::{

@@ -181,7 +181,14 @@ async fn resolve_and_call(
                 continuation,
             },
         )
-        .await?;
+        .await
+        .map_err(|refusal| match refusal.code {
+            Code::ReconnectRequired => {
+                let instance = source.as_ref().map(|source| &source.instance);
+                refusal.link(resolve::connect_link(caller, permit, instance))
+            }
+            _ => refusal,
+        })?;
     Ok(Reply {
         status: reply.status,
         headers: reply.headers,

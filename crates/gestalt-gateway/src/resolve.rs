@@ -3,6 +3,9 @@
 //! The cache holds sealed rows only; a seal is opened per call and the opened fields live as
 //! long as the call. Opening a seal happens here and in `operations::keys`, nowhere else.
 
+use std::fmt::Write as _;
+use std::hash::BuildHasher as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use gestalt_core::connection::{AuthKind, ConnectionDefinition, MappedValue, Mode, Owner, State};
@@ -73,11 +76,17 @@ impl Sealed {
 
 type Key = (Owner, PluginId, ConnectionName);
 
+/// Counters of owners' changes. Owners who share one only look again more often.
+const VERSIONS: usize = 4_096;
+
 /// Sealed credentials by whose, to which plugin, by which connection; bounded.
 pub(crate) struct Credentials {
     sealed: Cache<Key, Arc<Vec<Sealed>>>,
     /// Moves with every change, so that a lookup that overlaps one is not remembered.
     epoch: RwLock<u64>,
+    /// Move with the changes of an owner's connections.
+    versions: Vec<AtomicU64>,
+    hasher: std::hash::RandomState,
 }
 
 impl Credentials {
@@ -85,7 +94,24 @@ impl Credentials {
         Self {
             sealed: Cache::new(entries.max(1)),
             epoch: RwLock::default(),
+            versions: std::iter::repeat_with(AtomicU64::default)
+                .take(VERSIONS)
+                .collect(),
+            hasher: std::hash::RandomState::new(),
         }
+    }
+
+    /// Differs from what it was before a change of an owner's connections. What is read after
+    /// it was asked for is as new as it says, or newer.
+    pub(crate) fn version(&self, owner: Owner) -> u64 {
+        self.counter(owner).load(Ordering::SeqCst)
+    }
+
+    fn counter(&self, owner: Owner) -> &AtomicU64 {
+        let hash = self.hasher.hash_one(owner);
+        // The remainder is below the length, which is a small number.
+        #[expect(clippy::cast_possible_truncation, reason = "below 4,096")]
+        &self.versions[(hash % VERSIONS as u64) as usize]
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -95,6 +121,7 @@ impl Credentials {
     /// Forgets what has changed.
     pub(crate) fn forget(&self, owner: Owner, plugin: PluginId, connection: &ConnectionName) {
         *self.epoch.write().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.counter(owner).fetch_add(1, Ordering::SeqCst);
         self.sealed.remove(&(owner, plugin, connection.clone()));
     }
 
@@ -152,7 +179,7 @@ pub(crate) async fn resolve(
         },
     };
     let Some((rows, index)) = chosen else {
-        return Err(nothing_connected(plugin, &entry.definition, permit));
+        return Err(nothing_connected(caller, permit, &entry.definition));
     };
     let sealed = &rows[index];
     let stored = &sealed.stored;
@@ -161,7 +188,7 @@ pub(crate) async fn resolve(
             Code::ReconnectRequired,
             "The connection must be made again.",
         )
-        .link(connect_link(&plugin.name)));
+        .link(connect_link(caller, permit, Some(&stored.row.instance))));
     }
     open(&gateway.keyring, entry, sealed)
 }
@@ -207,10 +234,11 @@ async fn choose(
 }
 
 fn nothing_connected(
-    plugin: &PluginEntry,
-    connection: &ConnectionDefinition,
+    caller: &Caller,
     permit: &Permit,
+    connection: &ConnectionDefinition,
 ) -> Refusal {
+    let plugin = permit.plugin();
     if connection.mode == Mode::Platform {
         return Refusal::new(
             Code::AdminConfigurationRequired,
@@ -227,12 +255,27 @@ fn nothing_connected(
     };
     Refusal::new(Code::NotConnected, what)
         .hint(format!("Run: gestalt plugin connect {}", plugin.name))
-        .link(connect_link(&plugin.name))
+        .link(connect_link(caller, permit, permit.instance()))
 }
 
-/// Where a person connects.
-fn connect_link(plugin: &str) -> String {
-    format!("/connect/{plugin}")
+/// Where a person mends a call: what is to be connected, as far as it is known, and for whom,
+/// so that nobody connects their account for somebody else.
+pub(crate) fn connect_link(
+    caller: &Caller,
+    permit: &Permit,
+    instance: Option<&InstanceName>,
+) -> String {
+    let plugin = permit.plugin();
+    let mut link = format!("/connect/{}?", plugin.name);
+    // All that can be in these names may stand in a query as it is; so may a subject's `:`.
+    if let Some(entry) = permit.connection() {
+        let _infallible = write!(link, "connection={}&", entry.name);
+    }
+    if let Some(instance) = instance {
+        let _infallible = write!(link, "instance={instance}&");
+    }
+    let _infallible = write!(link, "for={}", caller.subject());
+    link
 }
 
 /// The place a sealed field belongs to.

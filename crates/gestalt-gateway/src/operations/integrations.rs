@@ -8,12 +8,16 @@ use gestalt_upstream::CompiledOperation;
 
 use super::connections::{status, view};
 use super::not_found;
+use super::tools::tool_name;
 use super::views::{ConnectionMethodView, FieldView, IntegrationView, OperationView};
 use crate::audit::from_store;
 use crate::authenticate::caller::Caller;
 use crate::authorize::{may_list, visible_plugin};
 use crate::catalogue::{ConnectionEntry, PluginEntry};
 use crate::{Gateway, Inner};
+
+/// Connections of one caller that are looked at, the shared ones among them; the newest.
+const MAX_CONNECTIONS: usize = 10_000;
 
 impl Gateway {
     /// Lists the plugins that the caller may use, by name.
@@ -66,7 +70,9 @@ impl Gateway {
     ) -> Result<Vec<OperationView>, Refusal> {
         let catalogue = self.inner.catalogue.load_full();
         let plugin = visible_plugin(&catalogue, caller, plugin)?;
-        let mut views: Vec<OperationView> = listed(plugin, caller).map(operation).collect();
+        let mut views: Vec<OperationView> = listed(plugin, caller)
+            .map(|known| operation(plugin, known))
+            .collect();
         views.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(views)
     }
@@ -85,7 +91,7 @@ impl Gateway {
         let catalogue = self.inner.catalogue.load_full();
         let plugin = visible_plugin(&catalogue, caller, plugin)?;
         let found = listed(plugin, caller).find(|known| known.definition().name.as_str() == name);
-        found.map(operation).ok_or_else(|| {
+        found.map(|known| operation(plugin, known)).ok_or_else(|| {
             let names = listed(plugin, caller).map(|known| known.definition().name.as_str());
             match nearest(name, names) {
                 Some(near) => not_found("operation").hint(format!("Did you mean `{near}`?")),
@@ -97,7 +103,7 @@ impl Gateway {
 
 impl Inner {
     /// The caller's own connections and the shared ones.
-    async fn usable_connections(
+    pub(super) async fn usable_connections(
         &self,
         caller: &Caller,
         plugin: Option<&PluginEntry>,
@@ -106,15 +112,20 @@ impl Inner {
             owners: Some(vec![Owner::Subject(caller.subject()), Owner::Platform]),
             plugin: plugin.map(|plugin| plugin.id),
         };
-        let page = PageRequest {
+        let mut page = PageRequest {
             cursor: None,
             limit: 1_000,
         };
-        self.store
-            .list_connections(&filter, &page)
-            .await
-            .map(|page| page.items)
-            .map_err(from_store)
+        let mut rows = Vec::new();
+        loop {
+            let listed = self.store.list_connections(&filter, &page).await;
+            let listed = listed.map_err(from_store)?;
+            rows.extend(listed.items);
+            match listed.next {
+                Some(next) if rows.len() < MAX_CONNECTIONS => page.cursor = Some(next),
+                _ => return Ok(rows),
+            }
+        }
     }
 }
 
@@ -197,17 +208,18 @@ fn method(entry: &ConnectionEntry) -> ConnectionMethodView {
     }
 }
 
-fn operation(compiled: &CompiledOperation) -> OperationView {
+fn operation(plugin: &PluginEntry, compiled: &CompiledOperation) -> OperationView {
     let definition = compiled.definition();
     OperationView {
         name: definition.name.to_string(),
+        tool: tool_name(&plugin.name, definition.name.as_str()),
         title: definition.title.clone(),
         description: definition.description.clone(),
         read_only: definition.read_only,
         deprecated: definition.deprecated,
         tags: definition.tags.clone(),
         upstream: format!("{} {}", definition.method, definition.path),
-        input_schema: compiled.input_schema().clone(),
+        input_schema: compiled.input_schema().value(),
         body_types: compiled
             .body_types()
             .iter()

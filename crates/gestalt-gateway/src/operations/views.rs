@@ -207,6 +207,8 @@ pub struct FieldView {
 pub struct OperationView {
     /// Its name.
     pub name: String,
+    /// Its name as a tool for agents.
+    pub tool: String,
     /// A short title.
     pub title: Option<String>,
     /// What it does.

@@ -116,7 +116,11 @@ async fn mode_user_uses_the_callers_own_and_no_others() {
     test.connect(&test.bob, "key-of-bob", "bob").await;
     let refused = test.cookie(&test.eve).call("echo").await.unwrap_err();
     assert_eq!(refused.code, Code::NotConnected);
-    assert_eq!(refused.link.as_deref(), Some("/connect/tracker"));
+    let link = format!(
+        "/connect/tracker?connection=default&for={}",
+        test.eve.subject()
+    );
+    assert_eq!(refused.link, Some(link));
     let platform = changed(|request| request.platform = true);
     let ada = test.cookie(&test.ada);
     assert_eq!(code(ada.connect_with(platform).await), Code::InvalidRequest);

@@ -21,5 +21,6 @@ mod reload;
 mod seals;
 mod tamper;
 mod tokens;
+mod tools;
 mod trail;
 mod warm;

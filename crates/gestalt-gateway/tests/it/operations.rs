@@ -56,6 +56,8 @@ operations! {
     GetOperation, "get_operation", None, OwnOnly, true;
     Explain, "explain", None, OwnOnly, false;
     ExplainOther, "explain", ADMIN, Shared, false;
+    Tools, "tools", INVOKE, OwnOnly, true;
+    FindTool, "find_tool", INVOKE, OwnOnly, true;
     Invoke, "invoke", INVOKE, NOT_CONNECTED, true;
     DisconnectIntegration, "disconnect_integration", CONNECT, NOT_CONNECTED, true;
     ConnectManual, "connect_manual", CONNECT, OwnOnly, true;
@@ -213,6 +215,10 @@ async fn run_on_own(
         Op::GetOperation => gateway
             .get_operation(caller, "tracker", "echo")
             .await
+            .map(shown),
+        Op::Tools => gateway.tools(caller, Some("tracker")).await.map(shown),
+        Op::FindTool => gateway
+            .find_tool(caller, Some("tracker"), "echo")
             .map(shown),
         Op::Explain => gateway.explain(caller, input(None)).await.map(shown),
         Op::ConnectManual | Op::ConnectPlatform => {

@@ -66,7 +66,7 @@ shapes! {
         name, label, description, placeholder, secret, required, pattern
     }
     OperationView => integration::Operation {
-        name, title, description, read_only, deprecated, tags, upstream, input_schema,
+        name, tool, title, description, read_only, deprecated, tags, upstream, input_schema,
         body_types, output_schema, paginated
     }
     AuditView => audit::AuditRecord {
