@@ -34,8 +34,9 @@ impl Caller {
         &self,
         plugins: Vec<(gestalt_core::id::PluginId, gestalt_core::plugin::Plugin)>,
         settings: &CatalogueSettings,
+        previous: Option<&Catalogue>,
     ) -> Result<Catalogue, crate::OpenError> {
-        Catalogue::compile(plugins, &settings.policy, &self.upstream)
+        Catalogue::compile(plugins, &settings.policy, &self.upstream, previous)
     }
 
     /// Makes the call that a permit allows.

@@ -52,16 +52,22 @@ pub(crate) struct ConnectionEntry {
 }
 
 impl Catalogue {
-    /// Compiles plugins whose immutable ids are known.
+    /// Compiles plugins whose immutable ids are known. What is the same as in `previous` is
+    /// taken over from there.
     pub(crate) fn compile(
         plugins: Vec<(PluginId, Plugin)>,
         policy: &PolicySettings,
         upstream: &Upstream,
+        previous: Option<&Self>,
     ) -> Result<Self, OpenError> {
         policy.check()?;
         let mut catalogue = Self::default();
         for (id, plugin) in plugins {
-            let entry = Arc::new(PluginEntry::compile(id, plugin, policy, upstream)?);
+            let before = previous
+                .and_then(|previous| previous.find_id(id))
+                .map(|entry| &entry.compiled);
+            let entry = PluginEntry::compile(id, plugin, policy, upstream, before)?;
+            let entry = Arc::new(entry);
             catalogue.by_name.insert(
                 entry.definition.name.as_str().to_owned(),
                 Arc::clone(&entry),
@@ -95,13 +101,14 @@ impl PluginEntry {
         definition: Plugin,
         policy: &PolicySettings,
         upstream: &Upstream,
+        previous: Option<&CompiledPlugin>,
     ) -> Result<Self, OpenError> {
         let plugin_error = |error: String| OpenError::Plugin {
             plugin: definition.name.to_string(),
             error,
         };
         let compiled = upstream
-            .compile(&definition, None)
+            .compile(&definition, previous)
             .map_err(|error| plugin_error(error.to_string()))?;
         let policy = PluginPolicy::compile(policy, &definition)?;
         let connections = definition

@@ -116,7 +116,8 @@ impl Gateway {
         let keyring = Arc::new(keys::open_keyring(&store, &settings).await?);
         let upstream = Upstream::new(settings.upstream.clone(), settings.resolver.clone())?;
         let call = call::Caller::new(upstream);
-        let (catalogue, changes) = load(&store, &call, &settings, &settings.catalogue).await?;
+        let (catalogue, changes) =
+            load(&store, &call, &settings, &settings.catalogue, None).await?;
         let writer = writer_id(&store, &settings).await?;
         let local_user = local_user(&store, &settings).await?;
         let (clock, audit_settings) = (&settings.clock, &settings.audit);
@@ -160,8 +161,10 @@ impl Gateway {
     pub async fn reload(&self, settings: CatalogueSettings) -> Result<(), OpenError> {
         let gateway = &self.inner;
         let _one_at_a_time = gateway.reload.lock().await;
+        let previous = gateway.catalogue.load_full();
+        let (store, call) = (&gateway.store, &gateway.call);
         let (catalogue, changes) =
-            load(&gateway.store, &gateway.call, &gateway.settings, &settings).await?;
+            load(store, call, &gateway.settings, &settings, Some(&previous)).await?;
         self.revoke_changed(changes).await?;
         let plugins: Vec<String> = catalogue
             .all()
@@ -259,7 +262,7 @@ async fn sweep(gateway: Arc<Inner>) {
 }
 
 async fn write_behind(gateway: &Inner) {
-    let changes = gateway.identities.drain();
+    let changes = gateway.identities.drain(gateway.clock.now());
     if let Err(error) = gateway.store.write(&changes).await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
@@ -275,6 +278,7 @@ async fn load(
     call: &call::Caller,
     settings: &Settings,
     wanted: &CatalogueSettings,
+    previous: Option<&Catalogue>,
 ) -> Result<(Catalogue, Vec<gestalt_store::ConnectionRow>), OpenError> {
     let mut known: HashMap<String, PluginId> = store
         .list_plugins()
@@ -315,7 +319,7 @@ async fn load(
         plugins.push((id, plugin.clone()));
     }
     let revoked = auth_changed(store, &plugins).await?;
-    let catalogue = call.compile(plugins, wanted)?;
+    let catalogue = call.compile(plugins, wanted, previous)?;
     store.write(&changes).await?;
     Ok((catalogue, revoked))
 }
