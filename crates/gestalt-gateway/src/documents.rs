@@ -9,6 +9,7 @@ mod codec;
 mod digest;
 mod files;
 mod folder;
+mod laid;
 mod prepared;
 
 #[cfg(test)]
@@ -24,7 +25,7 @@ use gestalt_core::Clock;
 use gestalt_core::document::{DocumentText, ImportSettings, Imported};
 use gestalt_core::host::EgressRules;
 use gestalt_core::name::ConnectionName;
-use gestalt_core::operation::{Operation, Security};
+use gestalt_core::operation::Location;
 use gestalt_upstream::{Resolver, Settings as UpstreamSettings, Upstream};
 use url::Url;
 
@@ -91,6 +92,10 @@ pub struct Wanted {
     pub max_response_bytes: Option<u64>,
     /// The ways to authenticate that are there instead of the document's own.
     pub connections: Option<Vec<ConnectionName>>,
+    /// Where those put credentials: no parameter stands there.
+    pub credentials: Vec<(Location, String)>,
+    /// The plugin's base URL, where it is not the document's.
+    pub plugin_base: Option<Url>,
 }
 
 /// A document cannot be taken.
@@ -374,6 +379,7 @@ impl Documents {
                 message,
             })?
         };
+        let file = name.clone();
         let text = DocumentText {
             name: name.clone(),
             text: bytes.into(),
@@ -384,9 +390,7 @@ impl Documents {
         if wanted.connections.is_some() {
             imported.connections.clear();
         }
-        for operation in &mut imported.operations {
-            wanted.lay_on(Arc::make_mut(operation));
-        }
+        laid::lay_on(wanted, &mut imported, &file);
         Ok(imported)
     }
 
@@ -424,26 +428,6 @@ impl Source {
         match self {
             Self::Inline { name, text } => format!("{name} {}", Digest::of(text)),
             other => format!("{other:?}"),
-        }
-    }
-}
-
-impl Wanted {
-    fn lay_on(&self, operation: &mut Operation) {
-        for (name, value) in &self.headers {
-            let own = |(own, _): &(String, String)| own.eq_ignore_ascii_case(name);
-            if !operation.headers.iter().any(own) {
-                operation.headers.push((name.clone(), value.clone()));
-            }
-        }
-        operation.timeout = operation.timeout.or(self.timeout);
-        operation.response.max_bytes = operation.response.max_bytes.or(self.max_response_bytes);
-        if let (Some(known), Security::OneOf(names)) = (&self.connections, &mut operation.security)
-        {
-            names.retain(|name| known.contains(name));
-            if names.is_empty() {
-                operation.security = Security::Any;
-            }
         }
     }
 }

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gestalt_core::operation::{Pagination, PaginationStyle, Parameter, Response, Style};
+use gestalt_core::operation::{
+    Operation, Pagination, PaginationStyle, Parameter, Response, Security, Style,
+};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -395,4 +397,23 @@ fn what_is_wanted_is_laid_on_each_operation() {
     );
     wanted.connections = Some(vec!["default".parse().unwrap()]);
     assert_eq!(import(&wanted).operations[0].security, Security::Any);
+}
+
+#[test]
+fn no_parameter_stands_where_a_credential_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let document = written(folder.path(), "credentials", &[]);
+    let import = |location, name: &str| {
+        let wanted = Wanted {
+            credentials: vec![(location, name.to_owned())],
+            ..Wanted::default()
+        };
+        let documents = documents(false);
+        documents.import(&file(&document), &wanted, None).unwrap()
+    };
+    let imported = import(Location::Path, "id");
+    assert!(imported.operations[0].parameters.is_empty());
+    assert_eq!(imported.findings.len(), 2, "{:?}", imported.findings);
+    assert_eq!(imported.findings[0].operation.as_deref(), Some("GET /{id}"));
+    assert_eq!(import(Location::Query, "id").findings.len(), 0);
 }
