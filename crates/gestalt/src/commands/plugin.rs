@@ -1,15 +1,15 @@
 //! `gestalt plugin`: what there is, and disconnecting.
 
+mod parameters;
+
 use gestalt_api::connection::Disconnected;
 use gestalt_api::integration::{Integration, Operation};
-use serde_json::Value;
 
 use crate::args::plugin::{Disconnect, Plugin};
 use crate::commands::{connect, lookup};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::invoke;
-use crate::invoke::schema::Schema;
 use crate::output::{Format, Listing, Shown, table};
 
 pub(super) async fn run(context: &Context, args: Plugin) -> Result<(), Failure> {
@@ -63,29 +63,12 @@ async fn describe_operation(context: &Context, plugin: &str, name: &str) -> Resu
         return context.output.one(&operation);
     }
     let mut text = table::pairs(operation.details());
-    let rows = parameters(Schema::new(&operation.input_schema));
-    if !rows.is_empty() {
+    let table = parameters::shown(&operation.input_schema);
+    if !table.is_empty() {
         text.push('\n');
-        let header = ["PARAMETER", "TYPE", "REQUIRED", "DESCRIPTION"];
-        text.push_str(&table::columns(Some(&header), rows));
+        text.push_str(&table);
     }
     context.output.text_or(&text, &operation)
-}
-
-fn parameters(schema: Schema<'_>) -> Vec<Vec<String>> {
-    schema
-        .parameters()
-        .map(|(name, own)| {
-            let types: Vec<&str> = schema.types(own).into_iter().collect();
-            let about = own.get("description").and_then(Value::as_str);
-            vec![
-                name.to_owned(),
-                types.join("|"),
-                if schema.is_required(name) { "yes" } else { "" }.to_owned(),
-                about.unwrap_or_default().to_owned(),
-            ]
-        })
-        .collect()
 }
 
 async fn disconnect(context: &Context, args: Disconnect) -> Result<(), Failure> {

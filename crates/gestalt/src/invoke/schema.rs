@@ -29,11 +29,6 @@ impl<'a> Schema<'a> {
             .map(|(name, schema)| (name.as_str(), schema))
     }
 
-    /// The call is refused without it.
-    pub(crate) fn is_required(self, name: &str) -> bool {
-        self.required().any(|required| required == name)
-    }
-
     /// The JSON types that a parameter may have; none if it says nothing.
     pub(crate) fn types(self, schema: &'a Value) -> BTreeSet<&'a str> {
         let mut types = BTreeSet::new();
@@ -73,7 +68,7 @@ impl<'a> Schema<'a> {
     }
 
     /// Follows references within the document.
-    pub(super) fn resolve(self, mut schema: &'a Value) -> &'a Value {
+    pub(crate) fn resolve(self, mut schema: &'a Value) -> &'a Value {
         for _ in 0..MAX_DEPTH {
             let target = schema
                 .get("$ref")

@@ -8,6 +8,9 @@ use gestalt_api::me::Me;
 use gestalt_api::session::Session;
 use gestalt_api::token::Token;
 
+/// How many members of an answer are named.
+const MEMBERS: usize = 8;
+
 /// Something that tables can show.
 pub(crate) trait Shown {
     /// The columns' names.
@@ -103,9 +106,11 @@ impl Shown for Operation {
             ("Title", or_empty(self.title.as_ref())),
             ("Description", or_empty(self.description.as_ref())),
             ("Kind", self.kind().to_owned()),
+            ("Tool", self.tool.clone()),
             ("Upstream", self.upstream.clone()),
             ("Tags", self.tags.join(", ")),
             ("Body", self.body_types.join(", ")),
+            ("Answer", answer(self)),
             (
                 "Pages",
                 yes(self.paginated, "answers in pages; --all follows them"),
@@ -115,6 +120,26 @@ impl Shown for Operation {
                 yes(self.deprecated, "the upstream advises against it"),
             ),
         ]
+    }
+}
+
+/// What of an operation's answer is known.
+fn answer(operation: &Operation) -> String {
+    let Some(schema) = &operation.output_schema else {
+        return String::new();
+    };
+    let members = schema.get("properties").and_then(|all| all.as_object());
+    let names: Vec<&str> = members
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let more = if names.len() > MEMBERS { ", …" } else { "" };
+    let named = names[..names.len().min(MEMBERS)].join(", ");
+    if named.is_empty() {
+        "JSON; -o json shows its schema".to_owned()
+    } else {
+        format!("JSON with {named}{more}; -o json shows its schema")
     }
 }
 

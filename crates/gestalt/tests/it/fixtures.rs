@@ -43,6 +43,7 @@ pub(crate) fn demo() -> Value {
 pub(crate) fn create_note() -> Value {
     json!({
         "name": "create_note",
+        "tool": "demo_create_note",
         "title": "Create a note",
         "readOnly": false,
         "deprecated": false,
@@ -67,6 +68,7 @@ pub(crate) fn create_note() -> Value {
 pub(crate) fn list_notes() -> Value {
     json!({
         "name": "list_notes",
+        "tool": "demo_list_notes",
         "title": "List notes",
         "readOnly": true,
         "deprecated": false,
@@ -75,8 +77,12 @@ pub(crate) fn list_notes() -> Value {
         "inputSchema": {
             "type": "object",
             "additionalProperties": false,
-            "properties": { "limit": { "type": "integer" } },
+            "properties": {
+                "limit": { "type": "integer", "minimum": 1, "maximum": 100, "default": 20 },
+                "order": { "enum": ["newest", "oldest"] },
+            },
         },
+        "outputSchema": { "type": "object", "properties": { "notes": { "type": "array" } } },
         "bodyTypes": [],
         "paginated": true,
     })

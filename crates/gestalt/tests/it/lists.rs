@@ -54,6 +54,7 @@ fn plugins_are_listed_as_json() {
               "name": "default",
               "mode": "user",
               "authType": "manual",
+              "usable": true,
               "fields": [
                 {
                   "name": "key",
@@ -106,6 +107,7 @@ fn plugins_are_listed_as_yaml() {
       - name: default
         mode: user
         authType: manual
+        usable: true
         fields:
         - name: key
           label: key
@@ -158,14 +160,31 @@ fn a_plugin_and_an_operation_are_described() {
     Name:      create_note
     Title:     Create a note
     Kind:      write
+    Tool:      demo_create_note
     Upstream:  POST /notes
     Body:      text/csv
 
-    PARAMETER  TYPE     REQUIRED  DESCRIPTION
-    title      string   yes       What it is about.
-    pinned     boolean  -         -
-    size       integer  -         -
-    labels     array    -         -
+    PARAMETER  TYPE             REQUIRED  DESCRIPTION
+    title      string           yes       What it is about.
+    pinned     boolean          -         -
+    size       integer          -         -
+    labels     array of string  -         -
+    --- stderr
+    ");
+    assert_snapshot!(program.run(&["plugin", "describe", "demo", "list_notes"]), @"
+    exit 0
+    --- stdout
+    Name:      list_notes
+    Title:     List notes
+    Kind:      read
+    Tool:      demo_list_notes
+    Upstream:  GET /notes
+    Answer:    JSON with notes; -o json shows its schema
+    Pages:     answers in pages; --all follows them
+
+    PARAMETER  TYPE     REQUIRED  VALUES         DEFAULT  DESCRIPTION
+    limit      integer  -         1 to 100       20       -
+    order      string   -         newest|oldest  -        -
     --- stderr
     ");
     let ran = program.run(&["plugin", "describe", "demo", "create_note", "-o", "json"]);
