@@ -9,12 +9,14 @@
 //! Start reading at [`load`].
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 mod authorization;
 mod check;
 mod connections;
 mod decode;
 mod document;
+mod documents;
 mod effective;
 mod environment;
 mod expand;
@@ -46,6 +48,7 @@ pub use effective::{
     LimitConfig, Listen, LocalLogin, LoginConfig, Rule, ServerConfig, SessionConfig, StoreConfig,
     Unsupported,
 };
+pub use documents::{DocumentReport, Documents, LOCK_FILE, LockError, pin, to_json};
 pub use environment::Environment;
 pub use generate::{SCHEMA_FILE, generate, write_new};
 pub use report::ConfigError;
@@ -53,6 +56,7 @@ pub use schema::{config_schema, manifest_schema};
 
 use check::{Checker, Findings};
 use document::Document;
+use documents::ToFetch;
 use report::Problem;
 use secrets::Secrets;
 use source::Sources;
@@ -64,9 +68,16 @@ pub struct Loaded {
     config: Config,
     unsupported: Vec<Unsupported>,
     refusal: Option<ConfigError>,
+    documents: Vec<DocumentReport>,
+    to_fetch: Vec<ToFetch>,
 }
 
 impl Loaded {
+    /// What was read out of documents, by plugin.
+    pub fn documents(&self) -> &[DocumentReport] {
+        &self.documents
+    }
+
     /// What is understood but cannot be honoured by this build.
     pub fn unsupported(&self) -> &[Unsupported] {
         &self.unsupported
@@ -103,11 +114,56 @@ pub fn load(
     environment: &Environment,
     builtins: Builtins,
 ) -> Result<Loaded, ConfigError> {
+    load_with(files, environment, builtins, &Documents::looking())
+}
+
+/// As [`load`], with documents that are remembered from load to load. Fetches nothing: a
+/// document by URL that is not here is a reason not to serve.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    files: &[PathBuf],
+    environment: &Environment,
+    builtins: Builtins,
+    documents: &Documents,
+) -> Result<Loaded, ConfigError> {
     let mut sources = Sources::default();
     match read_all(&mut sources, files) {
-        Ok(()) => check_all(&mut sources, environment, builtins),
+        Ok(()) => check_all(&mut sources, environment, builtins, documents),
         Err(problem) => Err(ConfigError::new(&sources, vec![problem])),
     }
+}
+
+/// As [`load_with`], but fetches the documents by URL that are not here. It reads on a thread
+/// of its own, since a large document takes its time.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_fetching(
+    files: &[PathBuf],
+    environment: &Environment,
+    builtins: Builtins,
+    documents: &Arc<Documents>,
+) -> Result<Loaded, ConfigError> {
+    let read = || async {
+        let (files, environment) = (files.to_vec(), environment.clone());
+        let documents = Arc::clone(documents);
+        tokio::task::spawn_blocking(move || load_with(&files, &environment, builtins, &documents))
+            .await
+            .unwrap_or_else(|error| {
+                let problem = Problem::unplaced(format!("the config could not be read: {error}"));
+                Err(ConfigError::new(&Sources::default(), vec![problem]))
+            })
+    };
+    let loaded = read().await?;
+    if loaded.to_fetch.is_empty() {
+        return Ok(loaded);
+    }
+    for wanted in &loaded.to_fetch {
+        documents.fetch(wanted).await;
+    }
+    read().await
 }
 
 /// As [`load`], for texts at hand. Paths in them are relative to the folders of the names.
@@ -123,7 +179,12 @@ pub fn load_texts(
     for (path, text) in texts {
         sources.add(path, (*text).to_owned());
     }
-    check_all(&mut sources, environment, builtins)
+    check_all(
+        &mut sources,
+        environment,
+        builtins,
+        &Documents::looking(),
+    )
 }
 
 /// The files laid on one another, as YAML without their secrets, nothing expanded or resolved.
@@ -167,8 +228,12 @@ fn check_all(
     sources: &mut Sources,
     environment: &Environment,
     builtins: Builtins,
+    documents: &Documents,
 ) -> Result<Loaded, ConfigError> {
-    match resolve(sources, environment).and_then(|resolved| check(sources, &resolved, builtins)) {
+    documents.begin_load();
+    let checked = resolve(sources, environment)
+        .and_then(|resolved| check(sources, &resolved, builtins, documents));
+    match checked {
         Ok((config, findings)) => {
             let refusal =
                 (!findings.missing.is_empty()).then(|| ConfigError::new(sources, findings.missing));
@@ -176,6 +241,8 @@ fn check_all(
                 config,
                 unsupported: findings.unsupported,
                 refusal,
+                documents: findings.reports,
+                to_fetch: findings.to_fetch,
             })
         }
         Err(problems) => Err(ConfigError::new(sources, problems)),
@@ -224,9 +291,10 @@ fn check(
     sources: &mut Sources,
     resolved: &Resolved,
     builtins: Builtins,
+    documents: &Documents,
 ) -> Result<(Config, Findings), Vec<Problem>> {
     let document: Document = decode::decode(&resolved.root).map_err(|problem| vec![problem])?;
-    let mut checker = Checker::new(sources, &resolved.root, builtins);
+    let mut checker = Checker::new(sources, &resolved.root, builtins, documents);
     for (feature, at) in &resolved.unsupported {
         checker.unsupported(feature, *at);
     }
@@ -250,6 +318,9 @@ fn build(document: &Document, checker: &mut Checker<'_>) -> Option<Config> {
         .providers
         .store(section.providers.indexeddb.as_ref(), checker);
     let audit = document.audit.check(checker);
+    checker.state_folder = store
+        .as_ref()
+        .map(|store| section.state_folder(store, checker));
     document.providers.check_others(checker);
     if let Some(runtime) = &document.runtime {
         checker.unsupported("`runtime`", runtime.at);
@@ -280,6 +351,7 @@ fn build(document: &Document, checker: &mut Checker<'_>) -> Option<Config> {
         audit,
         cache: section.cache(),
         limits: section.limits(),
+        state_folder: checker.state_folder.clone()?,
         plugins,
         authorization,
     })

@@ -1,8 +1,10 @@
 //! What every section's check works with, and the checks that look across sections.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use super::decode::Located;
+use super::documents::{DocumentReport, Documents, ToFetch};
 use super::effective::{Builtins, LoginConfig, ServerConfig, Unsupported};
 use super::plugins::Checked;
 use super::report::Problem;
@@ -19,9 +21,15 @@ pub(super) struct Checker<'a> {
     pub(super) root: &'a Node,
     /// What the running daemon contributes.
     pub(super) builtins: Builtins,
+    /// Documents that plugins are made of.
+    pub(super) documents: &'a Documents,
+    /// The folder for what is kept beside the store; `None` while it is not known.
+    pub(super) state_folder: Option<PathBuf>,
     problems: Vec<Problem>,
     missing: Vec<Problem>,
     unsupported: Vec<Unsupported>,
+    reports: Vec<DocumentReport>,
+    to_fetch: Vec<ToFetch>,
 }
 
 /// Headers that belong to a connection between two hosts, or to the message's own form.
@@ -46,17 +54,30 @@ pub(super) struct Findings {
     pub(super) missing: Vec<Problem>,
     /// What this build cannot honour; each is in `missing`, too.
     pub(super) unsupported: Vec<Unsupported>,
+    /// What was read out of documents.
+    pub(super) reports: Vec<DocumentReport>,
+    /// Documents by URL that are not here; each is in `missing`, too.
+    pub(super) to_fetch: Vec<ToFetch>,
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn new(sources: &'a mut Sources, root: &'a Node, builtins: Builtins) -> Self {
+    pub(super) fn new(
+        sources: &'a mut Sources,
+        root: &'a Node,
+        builtins: Builtins,
+        documents: &'a Documents,
+    ) -> Self {
         Self {
             sources,
             root,
             builtins,
+            documents,
+            state_folder: None,
             problems: Vec::new(),
             missing: Vec::new(),
             unsupported: Vec::new(),
+            reports: Vec::new(),
+            to_fetch: Vec::new(),
         }
     }
 
@@ -65,7 +86,19 @@ impl<'a> Checker<'a> {
             problems: self.problems,
             missing: self.missing,
             unsupported: self.unsupported,
+            reports: self.reports,
+            to_fetch: self.to_fetch,
         }
+    }
+
+    /// Notes what was read out of a document.
+    pub(super) fn report(&mut self, report: DocumentReport) {
+        self.reports.push(report);
+    }
+
+    /// Notes a document that is to be fetched.
+    pub(super) fn to_fetch(&mut self, wanted: ToFetch) {
+        self.to_fetch.push(wanted);
     }
 
     /// Notes something wrong.

@@ -26,6 +26,8 @@ pub struct Config {
     pub cache: CacheConfig,
     /// What is too large, too slow or too often.
     pub limits: LimitConfig,
+    /// The folder for what can be made again: prepared documents, documents by URL.
+    pub state_folder: PathBuf,
     /// The plugins this build can serve, in the order of their names.
     pub plugins: Vec<Plugin>,
     /// Rules; `None` lets every authenticated subject invoke every plugin.

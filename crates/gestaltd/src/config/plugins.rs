@@ -1,14 +1,13 @@
 //! `plugins`: named upstreams, from a manifest or written inline.
 
+mod openapi;
 mod surfaces;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use gestalt_core::connection::ConnectionDefinition;
 use gestalt_core::host::{AddressRange, EgressRules};
 use gestalt_core::name::{DEFAULT, PluginName, RESERVED_PLUGIN_NAMES};
-use gestalt_core::operation::Operation;
 use gestalt_core::plugin::Plugin;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,10 +20,11 @@ use super::document::Document;
 use super::manifest::{self, Manifest};
 use super::report::Problem;
 use super::scalars::Source;
-use super::selection::{self, AllowEntry};
+use super::selection::{self, AllowEntry, Placed};
 use super::server::Action;
 use super::source::At;
-use surfaces::RestEntry;
+use openapi::OpenApiEntry;
+use surfaces::{Missing, RestEntry, Surfaces};
 
 pub(super) use surfaces::SurfacesEntry;
 
@@ -132,19 +132,26 @@ impl PluginEntry {
                 config.at,
             ));
         }
-        let connections = self.connections(manifest.as_ref(), document, checker);
+        let written = self.connections(manifest.as_ref(), document, checker);
         let egress = self.egress(document, checker);
-        let rest = RestEntry::merged(
-            theirs.and_then(|s| s.rest.as_ref()),
-            self.surfaces.rest.as_ref(),
-        );
-        let checked = |plugin| Checked {
+        let surfaces = Surfaces {
+            rest: RestEntry::merged(
+                theirs.and_then(|s| s.rest.as_ref()),
+                self.surfaces.rest.as_ref(),
+            ),
+            openapi: OpenApiEntry::merged(
+                theirs.and_then(|s| s.openapi.as_ref()),
+                self.surfaces.openapi.as_ref(),
+            ),
+        };
+        let checked = |plugin, opaque| Checked {
             name: name.value.clone(),
             plugin,
             opaque,
         };
-        let Some(rest) = rest else {
-            if !opaque {
+        let offered = match surfaces.read(self, name, &written, &egress, checker) {
+            Ok(offered) => offered,
+            Err(Missing::Surface) if !opaque => {
                 let problem = Problem::new(
                     format!("the plugin `{}` has no surface", name.value),
                     name.at,
@@ -152,23 +159,23 @@ impl PluginEntry {
                 checker.problem(
                     problem.help("write `source: ./manifest.yaml`, or `surfaces: { rest: { … } }`"),
                 );
+                return Some(checked(None, false));
             }
-            return Some(checked(None));
+            Err(Missing::Surface | Missing::NotHere) => return Some(checked(None, true)),
+            Err(Missing::Wrong) => return None,
         };
-        let operations = rest.operations(checker);
         let operations = selection::select(
-            operations,
+            offered.operations,
             self.allowed_operations.as_ref(),
             opaque,
             checker,
         );
-        let connections = selection::checks(connections, &operations, opaque, checker);
-        let demo = self.demo_address(checker);
-        let base_url = rest.base_url(name.at, demo, checker)?;
-        let (operations, places): (Vec<_>, Vec<_>) = operations
-            .into_iter()
-            .map(|(operation, at)| (Arc::new(operation), at))
-            .unzip();
+        let mut connections = selection::checks(written, &operations, opaque, checker);
+        connections.extend(offered.connections);
+        let (operations, places): (Vec<_>, Vec<_>) = operations.into_iter().unzip();
+        if let Some(read) = offered.read {
+            checker.report(read.report(&name.value, operations.len(), &egress));
+        }
         let manifest = manifest.as_ref();
         let plugin = Plugin {
             name: parsed,
@@ -177,18 +184,25 @@ impl PluginEntry {
                 .display_name
                 .clone()
                 .or_else(|| manifest?.display_name.clone())
+                .or(offered.title)
                 .unwrap_or_else(|| name.value.clone()),
             description: self
                 .description
                 .clone()
-                .or_else(|| manifest?.description.clone()),
-            base_url,
+                .or_else(|| manifest?.description.clone())
+                .or(offered.description),
+            base_url: offered.base_url,
             connections,
             operations,
-            egress: demo.map_or(egress, demo_egress),
+            egress: self.demo_address(checker).map_or(egress, demo_egress),
         };
         header_conflicts(&plugin, &places, checker);
-        Some(checked(Some((plugin, places))))
+        Some(checked(Some((plugin, places)), opaque))
+    }
+
+    /// Whether there are connections instead of a document's own, also where all are wrong.
+    fn writes_connections(&self, checked: &[(ConnectionEntry, ConnectionDefinition)]) -> bool {
+        !checked.is_empty() || !self.connections.0.is_empty()
     }
 
     /// Where the demo's upstream listens, if this is the demo.
@@ -211,7 +225,6 @@ impl PluginEntry {
         let mut any = false;
         for surfaces in theirs.into_iter().chain([&self.surfaces]) {
             for (word, surface) in [
-                ("openapi", &surfaces.openapi),
                 ("graphql", &surfaces.graphql),
                 ("mcp", &surfaces.mcp),
                 ("provider", &surfaces.provider),
@@ -419,7 +432,7 @@ pub(super) fn opaque_names(checked: &[Checked]) -> Vec<String> {
 }
 
 /// Says what is near a plugin's name, for `allowedOperations`.
-pub(super) fn suggest_operation(given: &str, operations: &[(Operation, At)]) -> String {
+pub(super) fn suggest_operation(given: &str, operations: &[Placed]) -> String {
     let names: Vec<&str> = operations
         .iter()
         .map(|(operation, _)| operation.source_name.as_str())

@@ -1,5 +1,8 @@
 //! `allowedOperations`: which operations are offered, as what, and changed in what.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gestalt_core::connection::ConnectionDefinition;
@@ -59,14 +62,18 @@ struct ParameterOverride {
     required: Option<bool>,
 }
 
+/// An operation and the place that names it.
+pub(super) type Placed = (Arc<Operation>, At);
+
 /// The operations that are offered, with their changes; all of them if nothing is selected.
+/// What is not changed is shared with whoever gave it.
 pub(super) fn select(
-    operations: Vec<(Operation, At)>,
+    operations: Vec<Placed>,
     allowed: Option<&Located<Entries<AllowEntry>>>,
     opaque: bool,
     checker: &mut Checker<'_>,
-) -> Vec<(Operation, At)> {
-    unique(&operations, |operation| &operation.source_name, checker);
+) -> Vec<Placed> {
+    unique(&operations, |operation| operation.name.as_str(), checker);
     let Some(allowed) = allowed else {
         return operations;
     };
@@ -74,19 +81,20 @@ pub(super) fn select(
         let problem = Problem::new("`allowedOperations` names no operation", allowed.at);
         checker.problem(problem.help("leave it out to offer all of them"));
     }
+    // What the document says goes before what it was made into.
+    let mut known: HashMap<&str, &Placed> = HashMap::new();
+    for placed in &operations {
+        known.entry(&placed.0.source_name).or_insert(placed);
+    }
+    for placed in &operations {
+        known.entry(placed.0.name.as_str()).or_insert(placed);
+    }
     let mut selected = Vec::new();
     for (name, entry) in &allowed.value.0 {
-        match operations
-            .iter()
-            .find(|(operation, _)| operation.source_name == name.value)
-        {
+        match known.get(name.value.as_str()) {
             Some((operation, _)) => {
                 let at = entry.alias.as_ref().map_or(name.at, |alias| alias.at);
-                selected.extend(
-                    entry
-                        .apply(operation.clone(), checker)
-                        .map(|operation| (operation, at)),
-                );
+                selected.extend(entry.apply(operation, checker).map(|changed| (changed, at)));
             }
             // It may be one that this build does not know.
             None if opaque => {}
@@ -105,31 +113,45 @@ pub(super) fn select(
 }
 
 /// Refuses two operations of one name, and names both.
-fn unique(operations: &[(Operation, At)], name: fn(&Operation) -> &str, checker: &mut Checker<'_>) {
-    for (index, (operation, at)) in operations.iter().enumerate() {
-        let same = |(other, _): &&(Operation, At)| name(other) == name(operation);
-        if let Some((first, first_at)) = operations[..index].iter().find(same) {
-            let (one, two) = (&first.source_name, &operation.source_name);
-            let what = if one == two {
-                format!("two operations are called `{one}`")
-            } else {
-                format!(
-                    "`{one}` and `{two}` are both offered as `{}`",
-                    name(operation)
-                )
-            };
-            let problem = Problem::new(what, *at)
-                .label("this one")
-                .also(*first_at, "and this one");
-            checker.problem(
-                problem.help("`alias: …` under `allowedOperations` gives one of them another name"),
-            );
-        }
+fn unique(operations: &[Placed], name: fn(&Operation) -> &str, checker: &mut Checker<'_>) {
+    let mut seen: HashMap<&str, &Placed> = HashMap::with_capacity(operations.len());
+    for placed in operations {
+        let (operation, at) = placed;
+        let (first, first_at) = match seen.entry(name(operation)) {
+            Entry::Vacant(entry) => {
+                entry.insert(placed);
+                continue;
+            }
+            Entry::Occupied(entry) => *entry.get(),
+        };
+        let (one, two) = (&first.source_name, &operation.source_name);
+        let what = if one == two {
+            format!("two operations are called `{one}`")
+        } else {
+            format!(
+                "`{one}` and `{two}` are both offered as `{}`",
+                name(operation)
+            )
+        };
+        let problem = Problem::new(what, *at)
+            .label("this one")
+            .also(*first_at, "and this one");
+        checker.problem(
+            problem.help("`alias: …` under `allowedOperations` gives one of them another name"),
+        );
     }
 }
 
 impl AllowEntry {
-    fn apply(&self, mut operation: Operation, checker: &mut Checker<'_>) -> Option<Operation> {
+    fn apply(
+        &self,
+        operation: &Arc<Operation>,
+        checker: &mut Checker<'_>,
+    ) -> Option<Arc<Operation>> {
+        if self.changes_nothing() {
+            return Some(Arc::clone(operation));
+        }
+        let mut operation = Operation::clone(operation);
         if let Some(alias) = &self.alias {
             operation.name = checker.parse::<OperationName>(alias)?;
         }
@@ -154,7 +176,33 @@ impl AllowEntry {
         for (name, change) in &self.parameters.0 {
             change.apply(name, &mut operation, checker);
         }
-        Some(operation)
+        Some(Arc::new(operation))
+    }
+
+    /// It only names the operation.
+    fn changes_nothing(&self) -> bool {
+        let Self {
+            alias,
+            title,
+            description,
+            tags,
+            deprecated,
+            read_only,
+            destructive,
+            idempotent,
+            parameters,
+            response,
+            pagination,
+            timeout,
+        } = self;
+        let texts = alias.is_none() && title.is_none() && description.is_none() && tags.is_none();
+        let facts = [deprecated, read_only, destructive, idempotent];
+        texts
+            && facts.iter().all(|fact| fact.is_none())
+            && parameters.0.is_empty()
+            && response.is_none()
+            && pagination.is_none()
+            && timeout.is_none()
     }
 }
 
@@ -196,7 +244,7 @@ impl ParameterOverride {
 /// Fills in the operations that connections are checked by.
 pub(super) fn checks(
     connections: Vec<(ConnectionEntry, ConnectionDefinition)>,
-    operations: &[(Operation, At)],
+    operations: &[Placed],
     opaque: bool,
     checker: &mut Checker<'_>,
 ) -> Vec<ConnectionDefinition> {
@@ -212,7 +260,7 @@ pub(super) fn checks(
 /// A check calls by itself: it must change nothing and need nothing.
 fn check_operation(
     wanted: &Located<String>,
-    operations: &[(Operation, At)],
+    operations: &[Placed],
     opaque: bool,
     checker: &mut Checker<'_>,
 ) -> Option<OperationName> {

@@ -4,6 +4,7 @@ mod audit;
 mod limits;
 
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gestalt_core::Secret;
@@ -15,7 +16,9 @@ use url::Url;
 
 use super::check::Checker;
 use super::decode::Located;
-use super::effective::{CacheConfig, LimitConfig, Listen, ServerConfig, SessionConfig};
+use super::effective::{
+    CacheConfig, Database, LimitConfig, Listen, ServerConfig, SessionConfig, StoreConfig,
+};
 use super::report::Problem;
 use super::scalars::Period;
 use super::source::At;
@@ -55,6 +58,9 @@ pub(super) struct ServerSection {
     cache: CacheSection,
     /// How long calls may finish after SIGTERM. 30 seconds unless set.
     drain_timeout: Option<Period>,
+    /// The folder for what can be made again: prepared documents, documents by URL. Beside the
+    /// SQLite file unless set, or beside the first config file.
+    state_folder: Option<Located<String>>,
     /// Certificate and key of the server itself.
     tls: Option<Located<Value>>,
     /// Origins whose pages may call the API.
@@ -199,6 +205,16 @@ impl ServerSection {
         SessionConfig {
             ttl,
             idle_timeout: idle.min(ttl),
+        }
+    }
+
+    /// The folder for what can be made again.
+    pub(super) fn state_folder(&self, store: &StoreConfig, checker: &Checker<'_>) -> PathBuf {
+        let sources = &checker.sources;
+        match (&self.state_folder, &store.database) {
+            (Some(written), _) => sources.resolve(written.at, &written.value),
+            (None, Database::Sqlite(file)) => file.parent().map(Path::to_owned).unwrap_or_default(),
+            (None, Database::Postgres(_)) => sources.folder(checker.root.at),
         }
     }
 

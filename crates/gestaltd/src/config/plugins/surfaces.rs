@@ -1,18 +1,26 @@
 //! `surfaces`: how a plugin reaches its upstream.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use gestalt_core::connection::ConnectionDefinition;
+use gestalt_core::host::EgressRules;
 use gestalt_core::operation::Operation;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::PluginEntry;
+use super::openapi::{Around, Nothing, OpenApiEntry, Read};
+
 use crate::config::check::Checker;
+use crate::config::connections::ConnectionEntry;
 use crate::config::decode::{Entries, Located};
 use crate::config::operations::OperationEntry;
 use crate::config::report::Problem;
 use crate::config::scalars::{Period, Size};
+use crate::config::selection::Placed;
 use crate::config::source::At;
 
 /// How a plugin reaches its upstream.
@@ -22,7 +30,7 @@ pub(in crate::config) struct SurfacesEntry {
     /// Operations written out.
     pub(super) rest: Option<RestEntry>,
     /// Operations of an OpenAPI document.
-    pub(super) openapi: Option<Located<Value>>,
+    pub(super) openapi: Option<Located<OpenApiEntry>>,
     /// Operations of a GraphQL schema.
     pub(super) graphql: Option<Located<Value>>,
     /// Tools of an MCP server.
@@ -45,6 +53,105 @@ pub(super) struct RestEntry {
     timeout: Option<Period>,
     /// Largest body of an answer.
     max_response_bytes: Option<Size>,
+}
+
+/// The surfaces of one plugin, the author's and the operator's together.
+pub(super) struct Surfaces {
+    pub(super) rest: Option<RestEntry>,
+    pub(super) openapi: Option<Located<OpenApiEntry>>,
+}
+
+/// What the surfaces offer together.
+pub(super) struct Offered {
+    pub(super) base_url: Url,
+    pub(super) operations: Vec<Placed>,
+    /// Those of the document, where the config has none.
+    pub(super) connections: Vec<ConnectionDefinition>,
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) read: Option<Read>,
+}
+
+/// Why surfaces offer nothing.
+pub(super) enum Missing {
+    /// There is none that this build knows.
+    Surface,
+    /// A document is not here.
+    NotHere,
+    /// It is wrong, and has been reported.
+    Wrong,
+}
+
+impl Surfaces {
+    pub(super) fn read(
+        &self,
+        plugin: &PluginEntry,
+        name: &Located<String>,
+        written: &[(ConnectionEntry, ConnectionDefinition)],
+        egress: &EgressRules,
+        checker: &mut Checker<'_>,
+    ) -> Result<Offered, Missing> {
+        let rest = self.rest.as_ref();
+        if rest.is_none() && self.openapi.is_none() {
+            return Err(Missing::Surface);
+        }
+        let mut operations: Vec<Placed> = rest
+            .map(|rest| rest.operations(checker))
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(operation, at)| (Arc::new(operation), at))
+            .collect();
+        let demo = plugin.demo_address(checker);
+        let own_base = match rest {
+            Some(rest) if self.openapi.is_none() || demo.is_some() || rest.has_base_url() => {
+                let base = rest.base_url(name.at, demo, checker);
+                Some(base.ok_or(Missing::Wrong)?)
+            }
+            _ => None,
+        };
+        let Some(openapi) = &self.openapi else {
+            return Ok(Offered {
+                base_url: own_base.ok_or(Missing::Wrong)?,
+                operations,
+                connections: Vec::new(),
+                title: None,
+                description: None,
+                read: None,
+            });
+        };
+        let definitions: Vec<ConnectionDefinition> =
+            written.iter().map(|(_, one)| one.clone()).collect();
+        let around = Around {
+            at: openapi.at,
+            connections: plugin.writes_connections(written).then_some(&*definitions),
+            egress,
+            base_url: own_base.as_ref(),
+        };
+        let read = openapi
+            .value
+            .read(&around, checker)
+            .map_err(|why| match why {
+                Nothing::Wrong => Missing::Wrong,
+                Nothing::NotHere => Missing::NotHere,
+            })?;
+        let imported = &read.imported;
+        let Some(base_url) = own_base.or_else(|| imported.base_url.clone()) else {
+            let what = format!("the document `{}` names no server", read.document);
+            let problem = Problem::new(what, openapi.at);
+            checker.problem(problem.help("write `baseUrl: https://…` beside `document`"));
+            return Err(Missing::Wrong);
+        };
+        let shared = imported.operations.iter();
+        operations.extend(shared.map(|operation| (Arc::clone(operation), openapi.at)));
+        Ok(Offered {
+            base_url,
+            operations,
+            connections: imported.connections.clone(),
+            title: imported.title.clone(),
+            description: imported.description.clone(),
+            read: Some(read),
+        })
+    }
 }
 
 impl RestEntry {
@@ -74,6 +181,11 @@ impl RestEntry {
         })
     }
 
+    /// Whether it says which URL paths are below.
+    pub(super) fn has_base_url(&self) -> bool {
+        self.base_url.is_some()
+    }
+
     pub(super) fn base_url(
         &self,
         plugin: At,
@@ -87,20 +199,7 @@ impl RestEntry {
             checker.problem(Problem::new("`surfaces.rest` needs a `baseUrl`", plugin));
             return None;
         };
-        let mut url: Url = checker.parse(written)?;
-        let plain = url.username().is_empty() && url.password().is_none();
-        let bare = url.query().is_none() && url.fragment().is_none();
-        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || !plain || !bare {
-            let problem = Problem::new(
-                "a base URL has a host and a path, and no user, query or fragment",
-                written.at,
-            );
-            checker.problem(problem.help("`https://api.example.com/v2`"));
-            return None;
-        }
-        let path = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&path);
-        Some(url)
+        written_base_url(written, checker)
     }
 
     pub(super) fn operations(&self, checker: &mut Checker<'_>) -> Vec<(Operation, At)> {
@@ -130,4 +229,25 @@ impl RestEntry {
         }
         operations
     }
+}
+
+/// A base URL as it is written: with a host, and without `/` at its end.
+pub(super) fn written_base_url(
+    written: &Located<String>,
+    checker: &mut Checker<'_>,
+) -> Option<Url> {
+    let mut url: Url = checker.parse(written)?;
+    let plain = url.username().is_empty() && url.password().is_none();
+    let bare = url.query().is_none() && url.fragment().is_none();
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || !plain || !bare {
+        let problem = Problem::new(
+            "a base URL has a host and a path, and no user, query or fragment",
+            written.at,
+        );
+        checker.problem(problem.help("`https://api.example.com/v2`"));
+        return None;
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Some(url)
 }

@@ -128,7 +128,6 @@ fn the_first_form_is_accepted() {
         "first-form.yaml:34:17 connections of type `oauth2`",
         "first-form.yaml:42:7 surfaces of kind `mcp`",
         "first-form.yaml:44:44 connections of type `mcp_oauth`",
-        "first-form.yaml:47:7 surfaces of kind `openapi`",
     ]
     "#);
     let config = loaded.config();
