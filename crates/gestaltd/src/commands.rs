@@ -10,6 +10,7 @@ mod admin;
 mod audit;
 mod backup;
 mod doctor;
+mod documents;
 mod first_run;
 mod listen;
 mod schema;
@@ -30,7 +31,8 @@ pub struct Arguments {
 /// Which config a command is about.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct ConfigFiles {
-    /// A config file; each further one is laid on those before it [default: ~/.gestaltd/config.yaml]
+    /// A config file; each further one is laid on those before it [default: ~/.gestaltd/config.yaml
+    /// and the files of ~/.gestaltd/config.d]
     #[arg(long = "config", value_name = "FILE", global = true)]
     config: Vec<PathBuf>,
 }
@@ -40,7 +42,7 @@ enum Command {
     /// Serve: the API, pages and plugins (what `gestaltd` alone does)
     Serve,
     /// Check the config and say what this build cannot honour
-    Validate,
+    Validate(validate::Options),
     /// About the config
     Config {
         #[command(subcommand)]
@@ -145,7 +147,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     let files = &arguments.files;
     let result = match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(files).await,
-        Command::Validate => validate::run(files),
+        Command::Validate(options) => validate::run(files, &options).await,
         Command::Config {
             command: ConfigCommand::Schema,
         } => schema::run(),

@@ -187,6 +187,31 @@ pub fn load_texts(
     )
 }
 
+/// The names of the plugins in the files, in the order of writing, whether they hold or not.
+///
+/// # Errors
+/// When a file cannot be read or is not YAML.
+pub fn plugin_names(files: &[PathBuf]) -> Result<Vec<String>, ConfigError> {
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sources = Sources::default();
+    let root = read_all(&mut sources, files).and_then(|()| layered(&mut sources));
+    let mut root = root.map_err(|problem| ConfigError::new(&sources, vec![problem]))?;
+    legacy::modernise(&mut root).map_err(|problem| ConfigError::new(&sources, vec![problem]))?;
+    let plugins = root.get("plugins").map(Node::entries).unwrap_or_default();
+    Ok(plugins.iter().map(|entry| entry.key.clone()).collect())
+}
+
+/// What the documents of the files' plugins offer. Fetches nothing.
+///
+/// # Errors
+/// As [`load`].
+pub fn documents_of(files: &[PathBuf]) -> Result<Vec<DocumentReport>, ConfigError> {
+    let loaded = load(files, &Environment::Process, Builtins::default())?;
+    Ok(loaded.documents)
+}
+
 /// The files laid on one another, as YAML without their secrets, nothing expanded or resolved.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gestalt_core::document::Severity;
 use gestalt_core::{Clock, Code, Entropy, Refusal};
 use gestalt_gateway::{Caller, Gateway, LoginKind};
 use tokio::net::TcpListener;
@@ -12,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::settings::{catalogue_settings, gateway_settings};
-use super::{ConfigFiles, Failure, listen};
+use super::{ConfigFiles, Failure, documents, listen};
 use crate::admin_socket::AdminSocket;
-use crate::config::{self, Builtins, Config, Database, Environment, LoginConfig};
+use crate::config::{self, Builtins, Config, Database, Documents, Environment, LoginConfig};
 use crate::http::{self, Door, Limits, Listener, Reload, Role};
 use crate::{demo, telemetry};
 
@@ -39,7 +40,10 @@ pub(super) async fn run(files: &ConfigFiles) -> Result<(), Failure> {
     let builtins = Builtins {
         demo: Some(demo_address),
     };
-    let config = config::load(&paths, &Environment::Process, builtins)?.servable()?;
+    let documents = Arc::new(Documents::kept());
+    let loaded = config::load_fetching(&paths, &Environment::Process, builtins, &documents).await?;
+    log_documents(&loaded);
+    let config = loaded.servable()?;
     let public = listen::bind(&config.server.public, "server.public").await?;
     let management = match &config.server.management {
         Some(wanted) => listen::bind(wanted, "server.management").await?,
@@ -52,7 +56,12 @@ pub(super) async fn run(files: &ConfigFiles) -> Result<(), Failure> {
     if uses(&config, demo_address) {
         tokio::spawn(demo::serve(demo_socket, stop.clone().cancelled_owned()));
     }
-    let reload = reload(gateway.clone(), paths.clone(), builtins, config.clone());
+    let reader = Reader {
+        files: files.clone(),
+        builtins,
+        documents,
+    };
+    let reload = reload(gateway.clone(), reader, config.clone());
     let door = door(&gateway, &config, &base_url, Arc::clone(&reload))?;
     let socket = AdminSocket::bind(&socket_path(&config, &paths)).map_err(|error| {
         Failure::new(format!(
@@ -137,12 +146,34 @@ fn door(
     Door::new(gateway.clone(), settings).map_err(|refusal| Failure::new(refusal.message))
 }
 
+/// What the config is read with, from reload to reload.
+struct Reader {
+    files: ConfigFiles,
+    builtins: Builtins,
+    documents: Arc<Documents>,
+}
+
+/// Says of each document what came of it: nothing is left out in silence.
+fn log_documents(loaded: &config::Loaded) {
+    for report in loaded.documents() {
+        tracing::info!("{}", documents::summary(report));
+        if let Some(advice) = documents::advice(report) {
+            tracing::warn!("{advice}");
+        }
+        if documents::count(report, Severity::Skipped) > 0 {
+            let plugin = &report.plugin;
+            tracing::warn!(%plugin, "part of its document is skipped; `gestaltd validate -v` says which and why");
+        }
+    }
+}
+
 /// Reads the config again and swaps plugins and policy. What else has changed is named in
 /// the log: it takes a restart.
-fn reload(gateway: Gateway, paths: Vec<PathBuf>, builtins: Builtins, running: Config) -> Reload {
-    let (paths, running) = (Arc::new(paths), Arc::new(running));
+fn reload(gateway: Gateway, reader: Reader, running: Config) -> Reload {
+    let (reader, running) = (Arc::new(reader), Arc::new(running));
     Arc::new(move || {
-        let (gateway, paths, running) = (gateway.clone(), Arc::clone(&paths), Arc::clone(&running));
+        let (gateway, reader, running) =
+            (gateway.clone(), Arc::clone(&reader), Arc::clone(&running));
         Box::pin(async move {
             let refused = |text: String| {
                 Refusal::new(
@@ -152,9 +183,16 @@ fn reload(gateway: Gateway, paths: Vec<PathBuf>, builtins: Builtins, running: Co
                 .hint("`gestaltd validate` says where.")
                 .because(text)
             };
-            let loaded = config::load(&paths, &Environment::Process, builtins)
-                .and_then(config::Loaded::servable);
-            let config = loaded.map_err(|error| refused(error.to_string()))?;
+            // Looked for again: a file may have been added.
+            let paths = reader.files.paths();
+            let paths = paths.map_err(|failure| refused(failure.message))?;
+            let (environment, documents) = (&Environment::Process, &reader.documents);
+            let loaded =
+                config::load_fetching(&paths, environment, reader.builtins, documents).await;
+            let config = loaded
+                .inspect(log_documents)
+                .and_then(config::Loaded::servable)
+                .map_err(|error| refused(error.to_string()))?;
             gateway
                 .reload(catalogue_settings(&config))
                 .await

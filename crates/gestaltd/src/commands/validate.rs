@@ -1,12 +1,24 @@
 //! `gestaltd validate`: whether the config holds, and what this build cannot honour of it.
 
-use super::{ConfigFiles, Failure};
-use crate::config::{self, Builtins, Environment};
+use std::sync::Arc;
+
+use super::{ConfigFiles, Failure, documents};
+use crate::config::{self, Builtins, Documents, Environment};
+
+/// Options of `validate`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Say of each document what could not be taken over, and where
+    #[arg(short, long)]
+    verbose: bool,
+}
 
 #[expect(clippy::print_stdout, reason = "the result is what the command is for")]
-pub(super) fn run(files: &ConfigFiles) -> Result<(), Failure> {
+pub(super) async fn run(files: &ConfigFiles, options: &Options) -> Result<(), Failure> {
     let paths = files.paths()?;
-    let loaded = config::load(&paths, &Environment::Process, Builtins::default())?;
+    let read = Arc::new(Documents::looking());
+    let builtins = Builtins::default();
+    let loaded = config::load_fetching(&paths, &Environment::Process, builtins, &read).await?;
     let names: Vec<String> = paths
         .iter()
         .map(|path| path.display().to_string())
@@ -16,6 +28,16 @@ pub(super) fn run(files: &ConfigFiles) -> Result<(), Failure> {
         names.join(", "),
         loaded.config().plugins.len()
     );
+    for report in loaded.documents() {
+        println!("  {}", documents::summary(report));
+        if let Some(advice) = documents::advice(report) {
+            println!("  {advice}");
+        }
+        if options.verbose {
+            let findings = report.imported.findings.iter();
+            findings.for_each(|finding| println!("    {}", documents::finding(finding)));
+        }
+    }
     if let Some(refusal) = loaded.refusal() {
         println!("`gestaltd serve` refuses it all the same:");
         refusal.lines().for_each(|line| println!("  {line}"));

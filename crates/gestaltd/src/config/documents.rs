@@ -35,7 +35,7 @@ pub struct DocumentReport {
     /// The plugin that it is for.
     pub plugin: String,
     /// Its path or URL.
-    pub document: String,
+    pub name: String,
     /// Where the config names it: `config.yaml:12`.
     pub location: String,
     /// What it offers.

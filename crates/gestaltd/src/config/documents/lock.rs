@@ -41,6 +41,12 @@ pub enum LockError {
     },
 }
 
+impl From<LockError> for String {
+    fn from(error: LockError) -> Self {
+        error.to_string()
+    }
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct Lock {
@@ -86,11 +92,12 @@ fn read(folder: &Path, sources: &mut Sources) -> Result<Option<Lock>, Problem> {
     decode(&tree).map(Some)
 }
 
-/// Pins a document in the lock file of a folder; gives the file's path.
+/// Pins a document in the lock file beside a config file; gives the lock file's path.
 ///
 /// # Errors
 /// [`LockError`]; a file that does not hold is left as it is.
-pub fn pin(folder: &Path, url: &Url, digest: Digest) -> Result<PathBuf, LockError> {
+pub fn pin(config: &Path, url: &Url, digest: Digest) -> Result<PathBuf, LockError> {
+    let folder = config.parent().unwrap_or(Path::new(""));
     let mut sources = Sources::default();
     let lock = read(folder, &mut sources)
         .map_err(|problem| ConfigError::new(&sources, vec![problem]))?
@@ -130,7 +137,10 @@ mod tests {
         for bad in ["documents: [", "docs: {}", "documents: 5"] {
             std::fs::write(folder.path().join(LOCK_FILE), bad).unwrap();
             assert!(pinned(folder.path(), &url, &mut Sources::default()).is_err());
-            assert!(pin(folder.path(), &url, Digest::of(b"")).is_err(), "{bad}");
+            assert!(
+                pin(&folder.path().join("config.yaml"), &url, Digest::of(b"")).is_err(),
+                "{bad}"
+            );
             let now = std::fs::read_to_string(folder.path().join(LOCK_FILE)).unwrap();
             assert_eq!(now, bad);
         }
@@ -146,9 +156,9 @@ mod tests {
         let one: Url = "https://example.com/api.json?v=1".parse().unwrap();
         let two: Url = "https://example.com/api.json?v=2".parse().unwrap();
         assert_eq!(find(&one), None);
-        pin(folder.path(), &one, Digest::of(b"1")).unwrap();
-        pin(folder.path(), &two, Digest::of(b"2")).unwrap();
-        pin(folder.path(), &one, Digest::of(b"3")).unwrap();
+        pin(&folder.path().join("config.yaml"), &one, Digest::of(b"1")).unwrap();
+        pin(&folder.path().join("config.yaml"), &two, Digest::of(b"2")).unwrap();
+        pin(&folder.path().join("config.yaml"), &one, Digest::of(b"3")).unwrap();
         assert_eq!(find(&one), Some(Digest::of(b"3")));
         assert_eq!(find(&two), Some(Digest::of(b"2")));
     }

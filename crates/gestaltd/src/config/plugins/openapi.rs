@@ -75,7 +75,7 @@ impl Read {
         let closed = |host: &&String| !permits(egress, host);
         DocumentReport {
             plugin: plugin.to_owned(),
-            document: self.document,
+            name: self.document,
             location: self.location,
             offered,
             closed_hosts: self.imported.hosts.iter().filter(closed).cloned().collect(),
