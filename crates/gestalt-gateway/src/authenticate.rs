@@ -7,6 +7,7 @@
 pub(crate) mod caller;
 mod identities;
 pub(crate) mod limits;
+pub(crate) mod living;
 pub(crate) mod presented;
 
 use std::sync::Arc;

@@ -262,7 +262,7 @@ async fn sweep(gateway: Arc<Inner>) {
 }
 
 async fn write_behind(gateway: &Inner) {
-    let changes = gateway.identities.drain();
+    let changes = gateway.identities.drain(gateway.clock.now());
     if let Err(error) = gateway.store.write(&changes).await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::caller::{Identity, Method, Permission};
 use super::limits::{BackOff, FailureBudget};
+use super::living::Living;
 use crate::Inner;
 use crate::authorize::scope::Scopes;
 use crate::settings::{CacheSettings, LimitSettings, LoginSettings};
@@ -31,6 +32,7 @@ pub(crate) struct Identities {
     epoch: RwLock<u64>,
     anonymous: Arc<Identity>,
     unknown: FailureBudget,
+    living: Arc<Living>,
     logins: BackOff,
     lookups: Semaphore,
     used: Mutex<Vec<(Method, Timestamp)>>,
@@ -47,6 +49,7 @@ impl Identities {
                 limits.unknown_tokens_burst,
                 limits.unknown_tokens_per_minute,
             ),
+            living: Arc::default(),
             logins: BackOff::new(),
             lookups: Semaphore::new(limits.concurrent_lookups.max(1)),
             used: Mutex::default(),
@@ -103,7 +106,14 @@ impl Identities {
         hashes: &[Hash],
     ) -> Result<Arc<Identity>, Refusal> {
         let now = gateway.clock.now();
-        if let Some(wait) = self.unknown.exhausted(address, now) {
+        if let Some(wait) = self.unknown.exhausted(address, now)
+            && !self.living.knows(hashes)
+        {
+            if self.living.is_due(now) {
+                let living = Arc::clone(&self.living);
+                let reading = living.read(gateway.store.clone(), now);
+                gateway.tracker.spawn(reading);
+            }
             return Err(Refusal::new(
                 Code::RateLimited,
                 "Too many unknown tokens from this address.",
@@ -132,7 +142,10 @@ impl Identities {
             return Err(super::does_not_hold());
         };
         // What is dead is looked up each time, so it is bounded like what is unknown.
-        let identity = identity.inspect_err(|_| self.unknown.spend(address, now))?;
+        let identity = identity.inspect_err(|_| {
+            self.unknown.spend(address, now);
+            self.living.forget(&hash);
+        })?;
         let identity = Arc::new(identity);
         let now_at = self.epoch.read().unwrap_or_else(PoisonError::into_inner);
         if *now_at == epoch {
@@ -172,7 +185,8 @@ impl Identities {
     }
 
     /// What is to be written: uses and failures since the last time.
-    pub(crate) fn drain(&self) -> Vec<Change> {
+    pub(crate) fn drain(&self, now: Timestamp) -> Vec<Change> {
+        self.living.rest(now);
         let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
         let failures =
             std::mem::take(&mut *self.failures.lock().unwrap_or_else(PoisonError::into_inner));

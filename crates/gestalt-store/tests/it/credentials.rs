@@ -1,7 +1,7 @@
 //! Tokens, sessions and login codes.
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
-use gestalt_store::{Change, Page, PageRequest, Store, StoreError, TokenRow};
+use gestalt_store::{Bearer, Change, Page, PageRequest, Store, StoreError, TokenRow};
 
 use crate::contract::{all_pages, contract};
 use crate::samples::*;
@@ -16,6 +16,7 @@ contract! {
     a_session_is_found_by_hash_with_its_user_in_one_statement,
     last_use_only_moves_forward,
     what_has_ended_is_forgotten,
+    hashes_of_what_lives_come_in_their_order,
     tokens_come_in_complete_pages_while_others_come_and_go,
     sessions_come_in_complete_pages,
 }
@@ -317,4 +318,29 @@ async fn sessions_come_in_complete_pages(store: Store) {
         .map(|number| session(number, "anonymous"))
         .collect();
     assert_eq!(all, expected);
+}
+
+async fn hashes_of_what_lives_come_in_their_order(store: Store) {
+    grounded(&store).await;
+    let mut over = token(4, "anonymous");
+    over.expires_at = at(10);
+    let mut revoked = token(5, "anonymous");
+    revoked.revoked_at = Some(at(5));
+    let mut gone = session(6, "anonymous");
+    gone.revoked_at = Some(at(5));
+    let live: Vec<_> = (1..4).map(|n| token(n, "anonymous")).collect();
+    let mut changes: Vec<_> = live.iter().cloned().map(Change::CreateToken).collect();
+    changes.extend([over, revoked].map(Change::CreateToken));
+    changes.extend([session(7, "anonymous"), gone].map(Change::CreateSession));
+    store.write(&changes).await.unwrap();
+    let list = |of, after, limit| store.list_living_hashes(of, after, at(10), limit);
+    let mut expected: Vec<_> = live.iter().map(|token| token.hash).collect();
+    expected.sort_unstable();
+    let first = list(Bearer::Tokens, [0; 32], 2).await.unwrap();
+    let rest = list(Bearer::Tokens, first[1], 2).await.unwrap();
+    assert_eq!([first, rest].concat(), expected);
+    assert_eq!(
+        list(Bearer::Sessions, [0; 32], 9).await.unwrap(),
+        [session(7, "anonymous").hash]
+    );
 }
