@@ -1,13 +1,15 @@
 //! How a call ends when its client goes away, its answer breaks, or is too large.
 
+use std::future::Future as _;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use gestalt_core::Code;
-use gestalt_gateway::{AuditView, ReplyBody};
+use gestalt_gateway::{AuditView, ReplyBody, VerifyInput};
 use http_body_util::BodyExt as _;
 
-use crate::clients::{Client, code};
+use crate::clients::{Client, code, of_kind};
 use crate::gateway::TestGateway;
 
 async fn connected() -> (TestGateway, Client) {
@@ -47,6 +49,39 @@ async fn a_call_whose_client_goes_away_is_given_up_and_recorded() {
     assert_eq!(record.outcome.as_deref(), Some("cancelled"));
     assert_eq!(record.upstream_status, None);
     assert_eq!(test.metric("gestalt_audit_pending"), 0);
+}
+
+#[tokio::test]
+async fn a_call_that_is_cut_while_the_gateway_drains_is_recorded_as_cancelled() {
+    let (mut test, bob) = connected().await;
+    let state = Arc::clone(&test.peer.state);
+    let mut call = Box::pin(bob.call("hang"));
+    tokio::select! {
+        answer = &mut call => panic!("answered: {answer:?}"),
+        () = state.arrived.notified() => {}
+    }
+    // Draining has begun, and whoever carries the call lets go of it only now.
+    let gateway = test.gateway.clone();
+    let mut draining = Box::pin(gateway.shutdown(Duration::MAX));
+    for _ in 0..100 {
+        let polled = std::future::poll_fn(|context| Poll::Ready(draining.as_mut().poll(context)));
+        assert!(polled.await.is_pending(), "the call is still under way");
+        tokio::task::yield_now().await;
+    }
+    drop(call);
+    draining.await;
+
+    test.gateway = test.setup.open().await.unwrap();
+    let bob = test.cookie(&test.bob);
+    let record = bob.invocations().await.pop().unwrap();
+    assert_eq!(record.outcome.as_deref(), Some("cancelled"));
+    // The chain was closed after it: nothing is missing, and nothing is said to be.
+    let ada = test.cookie(&test.ada);
+    assert!(ada.trail(of_kind("gap")).await.is_empty());
+    let caller = ada.caller().await.unwrap();
+    let verified = test.gateway.verify_audit(&caller, VerifyInput::default());
+    let found = verified.await.unwrap();
+    assert!(found.ok, "{:?}", found.faults);
 }
 
 #[tokio::test]
