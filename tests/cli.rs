@@ -108,7 +108,11 @@ pub(crate) fn bare(command: &mut Command, home: &Path) {
 }
 
 /// Runs a command to its end, away from the runtime's threads.
-pub(crate) async fn finish(mut command: Command, input: Option<String>) -> Ran {
+///
+/// # Panics
+///
+/// When it cannot be started.
+pub async fn finish(mut command: Command, input: Option<String>) -> Ran {
     let done = tokio::task::spawn_blocking(move || {
         let stdin = if input.is_some() {
             Stdio::piped()

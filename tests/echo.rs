@@ -1,20 +1,17 @@
 //! An upstream of a test's own: it says what it was asked, and remembers.
 
 use std::convert::Infallible;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+use crate::served::serve;
 
 /// The header by which its accounts are told apart.
 pub const KEY_HEADER: &str = "x-echo-key";
@@ -37,27 +34,12 @@ impl Echo {
     ///
     /// When there is no free port.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.expect("a free port");
-        let address = listener.local_addr().expect("an address");
         let seen = Arc::new(Mutex::new(Vec::new()));
         let remembered = Arc::clone(&seen);
         let (held, gate) = watch::channel(false);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (seen, gate) = (Arc::clone(&remembered), gate.clone());
-                let answer =
-                    service_fn(move |request| answer(request, Arc::clone(&seen), gate.clone()));
-                let connection =
-                    http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
-                tokio::spawn(connection);
-            }
-        });
-        Self {
-            url: format!("http://{address}"),
-            seen,
-            held,
-        }
+        let url = serve(move |request| answer(request, Arc::clone(&remembered), gate.clone()));
+        let url = url.await;
+        Self { url, seen, held }
     }
 
     /// Answers nothing until [`Self::release`]; what it is asked is remembered at once.

@@ -19,6 +19,7 @@ pub mod peers;
 pub mod postgres;
 pub mod program;
 pub mod seed;
+pub mod served;
 
 pub use cli::Cli;
 pub use client::{Answer, Client};

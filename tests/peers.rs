@@ -1,6 +1,6 @@
 //! Peers written by others, from the environment that `cargo xtask test` makes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::program::{self, Program};
@@ -35,19 +35,71 @@ pub async fn httpbin() -> Peer {
 ///
 /// When the environment was not made.
 pub fn tool(name: &str) -> PathBuf {
+    made(&format!("venv/bin/{name}"))
+}
+
+/// The folder that npm's packages are installed in.
+///
+/// # Panics
+///
+/// When they were not installed.
+pub fn npm() -> PathBuf {
+    made("npm")
+}
+
+/// A program of an npm package, such as `prism`, to be run by the packages' own Node.
+///
+/// # Panics
+///
+/// When the packages were not installed.
+pub fn npm_tool(name: &str) -> Command {
+    let mut command = node();
+    command.arg(made(&format!("npm/node_modules/.bin/{name}")));
+    command
+}
+
+/// Node, in the folder of the packages.
+///
+/// # Panics
+///
+/// When the packages were not installed.
+pub fn node() -> Command {
+    let machine = match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        _ => "x64",
+    };
+    let program = made(&format!("npm/node_modules/node-linux-{machine}/bin/node"));
+    let mut command = Command::new(program);
+    command.current_dir(npm());
+    command
+}
+
+/// Python, with the peers installed.
+///
+/// # Panics
+///
+/// When the environment was not made.
+pub fn python() -> Command {
+    let mut command = Command::new(tool("python"));
+    command.env("PYTHONUNBUFFERED", "1");
+    command
+}
+
+/// A script beside this crate, such as `mcp_client.py`.
+pub fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("peers")
+        .join(name)
+}
+
+fn made(name: &str) -> PathBuf {
     let profile = program::target();
     let target = profile.parent().expect("target/PROFILE has a parent");
-    let path = target.join("venv/bin").join(name);
+    let path = target.join(name);
     assert!(
         path.exists(),
         "{} is missing; `cargo xtask test --only peers` makes it",
         path.display()
     );
     path
-}
-
-fn python() -> Command {
-    let mut command = Command::new(tool("python"));
-    command.env("PYTHONUNBUFFERED", "1");
-    command
 }
