@@ -16,15 +16,17 @@ use gestalt_gateway::Gateway;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::mcp;
+
 pub use self::listen::{Listener, Role, serve};
 pub use self::site::Site;
 
 pub mod api;
 mod client;
 pub(crate) mod context;
-mod guard;
+pub(crate) mod guard;
 pub(crate) mod input;
-mod invoke;
+pub(crate) mod invoke;
 mod listen;
 mod operate;
 pub(crate) mod problem;
@@ -67,6 +69,8 @@ pub struct Limits {
     pub max_head_bytes: usize,
     /// Connections of one listener at the same time; further ones wait to be accepted.
     pub max_connections: usize,
+    /// Bounds of what is said over MCP.
+    pub mcp: mcp::Limits,
 }
 
 impl Default for Limits {
@@ -79,6 +83,7 @@ impl Default for Limits {
             head_timeout: Duration::from_mins(1),
             max_head_bytes: 64 * 1024,
             max_connections: 8_192,
+            mcp: mcp::Limits::default(),
         }
     }
 }
@@ -95,6 +100,7 @@ struct Inner {
     reload: Reload,
     clock: Clock,
     entropy: Entropy,
+    mcp: mcp::Kept,
 }
 
 impl Door {
@@ -112,6 +118,7 @@ impl Door {
             entropy,
         } = settings;
         let site = Site::new(&base_url)?;
+        let mcp = mcp::Kept::new(&limits.mcp, clock.clone(), entropy.clone());
         Ok(Self(Arc::new(Inner {
             gateway,
             site,
@@ -120,6 +127,7 @@ impl Door {
             reload,
             clock,
             entropy,
+            mcp,
         })))
     }
 
@@ -135,6 +143,10 @@ impl Door {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    pub(crate) fn mcp(&self) -> &mcp::Kept {
+        &self.0.mcp
     }
 
     pub(crate) fn clock(&self) -> &Clock {

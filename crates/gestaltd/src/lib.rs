@@ -9,5 +9,6 @@ pub mod commands;
 pub mod config;
 pub mod demo;
 pub mod http;
+pub mod mcp;
 mod pages;
 pub mod telemetry;

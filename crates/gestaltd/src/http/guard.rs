@@ -21,9 +21,10 @@ use tower::ServiceExt;
 use super::context::Context;
 use super::problem::Refused;
 use super::{Door, Role, client, invoke, problem};
+use crate::mcp;
 
 /// A body on its way out: whole, or as a handler made it.
-pub(super) type Outgoing = Either<Full<Bytes>, Body>;
+pub(crate) type Outgoing = Either<Full<Bytes>, Body>;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) const SOURCE: HeaderName = HeaderName::from_static("gestalt-source");
@@ -58,8 +59,8 @@ impl Area {
     fn of(path: &str) -> Self {
         match path {
             "/health" | "/ready" | "/metrics" => Self::Operate,
-            "/api" => Self::Api,
-            _ if path.starts_with("/api/") => Self::Api,
+            "/api" | "/mcp" => Self::Api,
+            _ if path.starts_with("/api/") || path.starts_with("/mcp/") => Self::Api,
             _ if path.starts_with("/assets/") => Self::Asset,
             _ => Self::Page,
         }
@@ -143,10 +144,14 @@ impl Guard {
                 Refusal::new(Code::Forbidden, "The request comes from another site.").into(),
             );
         }
-        if self.0.role == Role::Public
-            && let Some(target) = invoke::Target::of(request.method(), request.uri().path())
-        {
-            return invoke::run(&self.0.door, context, target, request).await;
+        if self.0.role == Role::Public {
+            let (door, path) = (&self.0.door, request.uri().path());
+            if let Some(target) = invoke::Target::of(request.method(), path) {
+                return invoke::run(door, context, target, request).await;
+            }
+            if let Some(target) = mcp::Target::of(path) {
+                return mcp::run(door, context, target, request).await;
+            }
         }
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(context);

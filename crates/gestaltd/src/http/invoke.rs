@@ -20,7 +20,7 @@ use super::guard::{OF_UPSTREAM, Outgoing, SOURCE};
 use super::problem::Refused;
 use super::{Door, input};
 
-mod arguments;
+pub(crate) mod arguments;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

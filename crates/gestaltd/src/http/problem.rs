@@ -75,7 +75,7 @@ pub(crate) struct Refused(Arc<Told>);
 #[derive(Debug)]
 struct Told {
     refusal: Refusal,
-    /// HTTP knows better than the table: 405, 415.
+    /// HTTP knows better than the table: 405, 406, 415.
     status: Option<StatusCode>,
     /// Methods the address knows, for 405.
     allow: Option<&'static str>,
@@ -98,6 +98,15 @@ impl Refused {
         Self(Arc::new(Told {
             refusal: Refusal::new(Code::InvalidRequest, text).hint(hint),
             status: Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            allow: None,
+        }))
+    }
+
+    /// A refusal with a status that HTTP knows better.
+    pub(crate) fn with_status(refusal: Refusal, status: StatusCode) -> Self {
+        Self(Arc::new(Told {
+            refusal,
+            status: Some(status),
             allow: None,
         }))
     }

@@ -13,11 +13,11 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Arguments, with the gateway's own members taken out.
-pub(super) struct Taken {
-    pub(super) connection: Option<String>,
-    pub(super) instance: Option<String>,
-    pub(super) continuation: Option<String>,
-    pub(super) arguments: Arguments,
+pub(crate) struct Taken {
+    pub(crate) connection: Option<String>,
+    pub(crate) instance: Option<String>,
+    pub(crate) continuation: Option<String>,
+    pub(crate) arguments: Arguments,
 }
 
 impl Taken {
@@ -34,7 +34,7 @@ impl Taken {
     ///
     /// # Errors
     /// [`Code::InvalidRequest`] for text that is not UTF-8, or one of ours twice.
-    pub(super) fn from_query(query: &str) -> Result<Self, Refusal> {
+    pub(crate) fn from_query(query: &str) -> Result<Self, Refusal> {
         let mut taken = Self::nothing();
         if query.is_empty() {
             return Ok(taken);
@@ -64,7 +64,7 @@ impl Taken {
     /// # Errors
     /// [`Code::InvalidRequest`] if it is not one object, is nested deeper than `max_depth`,
     /// or has a member twice: readers disagree on which of them counts.
-    pub(super) fn from_object(bytes: Bytes, max_depth: usize) -> Result<Self, Refusal> {
+    pub(crate) fn from_object(bytes: Bytes, max_depth: usize) -> Result<Self, Refusal> {
         let mut taken = Self::nothing();
         if bytes.is_empty() {
             return Ok(taken);
@@ -114,7 +114,7 @@ impl Taken {
     ///
     /// # Errors
     /// [`Code::InvalidRequest`] if they contradict each other.
-    pub(super) fn merge(&mut self, other: Self) -> Result<(), Refusal> {
+    pub(crate) fn merge(&mut self, other: Self) -> Result<(), Refusal> {
         for (name, value) in [
             ("_connection", other.connection),
             ("_instance", other.instance),
@@ -180,7 +180,7 @@ fn join(members: &[(Cow<'_, str>, &RawValue)]) -> String {
 
 /// How deep arrays and objects stand within each other, without parsing: brackets in strings
 /// do not count. The raw reader has no such limit of its own.
-fn depth(bytes: &[u8]) -> usize {
+pub(crate) fn depth(bytes: &[u8]) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let mut at = bytes.iter();
     while let Some(byte) = at.next() {

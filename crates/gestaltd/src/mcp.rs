@@ -1,0 +1,268 @@
+//! The MCP door: `/mcp` with every tool a caller may call, `/mcp/{plugin}` with one plugin's.
+//!
+//! The life of a message: [`crate::http`]'s guard has checked where the request says it goes
+//! and comes from; [`run`] authenticates, reads the body and hands it on; [`frame`] reads the
+//! message; [`era`] tells which of the protocol's two eras it belongs to and holds its
+//! headers against it; [`call`], [`list`] and [`discover`] answer; [`problem`] turns a refusal
+//! into what a client sees. Nothing is kept of a client between two messages.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use gestalt_core::name::RESERVED_PLUGIN_NAMES;
+use gestalt_core::{Clock, Entropy, Kind};
+use gestalt_gateway::Caller;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::Body as HttpBody;
+
+use self::answer::Accepts;
+use self::call::Sender;
+use self::content::ContentLimits;
+use self::era::Era;
+use self::fault::Fault;
+use self::frame::{Frame, Id, Meta};
+use self::held::Held;
+pub use self::list::ListLimits;
+use self::list::Pages;
+use crate::http::context::Context;
+use crate::http::guard::Outgoing;
+use crate::http::problem::Refused;
+use crate::http::{Door, input};
+
+mod answer;
+mod call;
+pub(crate) mod content;
+mod discover;
+pub mod era;
+pub mod fault;
+pub mod frame;
+pub(crate) mod held;
+mod list;
+mod problem;
+mod progress;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the envelope adds to the depth of a call's arguments.
+const ENVELOPE_DEPTH: usize = 2;
+
+/// Bounds of what is said over MCP.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bounds of lists.
+    pub lists: ListLimits,
+    /// Bounds of a result's content.
+    pub content: ContentLimits,
+    /// How often a client that asked for it hears of a call under way.
+    pub progress_interval: Duration,
+    /// How many more bytes of an upstream's answer are news to it.
+    pub progress_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            lists: ListLimits::default(),
+            content: ContentLimits::default(),
+            progress_interval: Duration::from_secs(5),
+            progress_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// What the door keeps: pages of lists, and the rest of results that were too large.
+pub(crate) struct Kept {
+    pages: Pages,
+    held: Held,
+}
+
+impl Kept {
+    pub(crate) fn new(limits: &Limits, clock: Clock, entropy: Entropy) -> Self {
+        Self {
+            pages: Pages::new(limits.lists),
+            held: Held::new(clock, entropy),
+        }
+    }
+}
+
+/// Which of the endpoints is meant.
+pub(crate) struct Target {
+    /// None: all of them.
+    plugin: Option<String>,
+}
+
+impl Target {
+    /// Reads an endpoint's address.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let rest = path.strip_prefix("/mcp")?;
+        if rest.is_empty() || rest == "/" {
+            return Some(Self { plugin: None });
+        }
+        let plugin = rest.strip_prefix('/')?;
+        let plain = !plugin.contains(['/', '%']) && !RESERVED_PLUGIN_NAMES.contains(&plugin);
+        plain.then(|| Self {
+            plugin: Some(plugin.to_owned()),
+        })
+    }
+}
+
+/// Answers one message.
+///
+/// # Errors
+/// [`Refused`] where the answer is one of HTTP's own.
+pub(crate) async fn run<B>(
+    door: &Door,
+    context: Context,
+    target: Target,
+    request: Request<B>,
+) -> Result<Response<Outgoing>, Refused>
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    if request.method() != Method::POST {
+        return Err(Refused::method("POST"));
+    }
+    let (parts, body) = request.into_parts();
+    let presented = context.present(door, &parts.method, &parts.headers)?;
+    let caller = door.gateway().authenticate(&presented).await?;
+    let accepts = Accepts::of(&parts.headers)?;
+    if !input::is_json(&parts.headers) {
+        return Err(Refused::media_type("application/json"));
+    }
+    let limits = door.limits();
+    let bytes = input::collect(body, limits.max_json_bytes, limits).await?;
+    let sender = Sender {
+        presented,
+        caller,
+        accepts,
+    };
+    read(door, sender, target, &parts.headers, &bytes).await
+}
+
+/// Reads the message and hands it to what answers it.
+async fn read(
+    door: &Door,
+    sender: Sender,
+    target: Target,
+    headers: &HeaderMap,
+    bytes: &Bytes,
+) -> Result<Response<Outgoing>, Refused> {
+    let accepts = sender.accepts;
+    let depth = door.limits().max_json_depth + ENVELOPE_DEPTH;
+    let opened = open(bytes, depth, headers);
+    let (frame, meta, era) = match opened {
+        Ok(opened) => opened,
+        Err((id, fault)) => return Ok(told(accepts, Era::Modern, id, fault)),
+    };
+    let Some(id) = frame.id else {
+        // Nothing that a client may tell us asks for anything: a call ends by closing its
+        // stream, and there is no session that could have been initialized.
+        return Ok(answer::accepted());
+    };
+    if frame.method == "tools/call" {
+        return call::call(door, sender, target.plugin, &frame, (&meta, era, id)).await;
+    }
+    let plugin = target.plugin.as_deref();
+    if frame.method == "tools/list" {
+        return tools(door, &sender, plugin, &frame, (era, id)).await;
+    }
+    if plugin.is_some() {
+        known(door, &sender.caller, plugin).await?;
+    }
+    let answered =
+        answer_of(&frame, era).map(|members| answer::result(era, id.json(), "complete", &members));
+    Ok(match answered {
+        Ok(message) => accepts.message(StatusCode::OK, message),
+        Err(fault) => told(accepts, era, Some(id), fault),
+    })
+}
+
+type Opened<'a> = (Frame<'a>, Meta<'a>, Era);
+
+/// Reads a message and tells its era; nothing in here but the message decides.
+///
+/// # Errors
+/// The fault, and the id to answer to where it could be read.
+pub fn open<'a>(
+    bytes: &'a [u8],
+    max_depth: usize,
+    headers: &HeaderMap,
+) -> Result<Opened<'a>, (Option<Id<'a>>, Fault)> {
+    let frame = Frame::read(bytes, max_depth)?;
+    let id = frame.id;
+    let meta = frame.params.meta().map_err(|fault| (id, fault))?;
+    let era = Era::of(&frame, &meta, headers).map_err(|fault| (id, fault))?;
+    Ok((frame, meta, era))
+}
+
+/// Answers a fault.
+fn told(accepts: Accepts, era: Era, id: Option<Id<'_>>, fault: Fault) -> Response<Outgoing> {
+    let fault = match era {
+        Era::Modern => fault,
+        Era::Legacy => fault.for_an_older_client(),
+    };
+    accepts.message(fault.status(), fault.message(id.map(Id::json)))
+}
+
+/// The members of what needs nothing but the message.
+fn answer_of(frame: &Frame<'_>, era: Era) -> Result<String, Fault> {
+    let list = |member| match frame.params.cursor()? {
+        None => Ok(discover::empty(member, era == Era::Modern)),
+        Some(_) => Err(Fault::invalid_params("The cursor is none of this list.")),
+    };
+    match (era, &*frame.method) {
+        (Era::Modern, "server/discover") => Ok(discover::discovered()),
+        (Era::Legacy, "initialize") => {
+            let wanted = frame.params.protocol_version();
+            Ok(discover::initialized(wanted.as_deref()))
+        }
+        (Era::Legacy, "ping") => Ok(String::new()),
+        (_, "resources/list") => list("resources"),
+        (_, "resources/templates/list") => list("resourceTemplates"),
+        (_, "prompts/list") => list("prompts"),
+        (_, "resources/read") => Err(Fault::no_such_resource(era, &frame.params.uri()?)),
+        (_, "prompts/get") => {
+            frame.params.name()?;
+            Err(Fault::invalid_params("There is no such prompt."))
+        }
+        _ => Err(Fault::no_such_method()),
+    }
+}
+
+async fn tools(
+    door: &Door,
+    sender: &Sender,
+    plugin: Option<&str>,
+    frame: &Frame<'_>,
+    (era, id): (Era, Id<'_>),
+) -> Result<Response<Outgoing>, Refused> {
+    let set = known(door, &sender.caller, plugin).await?;
+    let page = frame
+        .params
+        .cursor()
+        .and_then(|cursor| door.mcp().pages.get(&set, cursor.as_deref(), era));
+    Ok(match page {
+        Ok(page) if sender.accepts.json => answer::prepared(list::body(page, id.json())),
+        Ok(page) => sender
+            .accepts
+            .message(StatusCode::OK, list::text(&page, id.json())),
+        Err(fault) => told(sender.accepts, era, Some(id), fault),
+    })
+}
+
+/// The caller's tools at this endpoint.
+///
+/// # Errors
+/// Always as HTTP: there is no tool that a result could stand for.
+async fn known(
+    door: &Door,
+    caller: &Caller,
+    plugin: Option<&str>,
+) -> Result<std::sync::Arc<gestalt_gateway::ToolSet>, Refused> {
+    let set = door.gateway().tools(caller, plugin).await;
+    set.map_err(|refusal| match refusal.kind() {
+        Kind::NotFound => refusal.hint("The address ends in a plugin's name.").into(),
+        _ => refusal.into(),
+    })
+}

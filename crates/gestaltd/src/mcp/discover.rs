@@ -1,0 +1,48 @@
+//! What the server says of itself: `server/discover`, and `initialize` of older clients.
+
+use serde_json::json;
+
+use super::era::{SUPPORTED, negotiate};
+
+/// What a model is told of these tools as a whole.
+const INSTRUCTIONS: &str = "\
+Each tool is one operation of a system behind this gateway, called with the user's own \
+connected account. If a tool answers that nothing is connected, show the user the link in \
+its answer and call the tool again once they have connected. If it answers that there are \
+several accounts, choose one with `_instance`. If it answers that there is more, call it \
+again with the `_continuation` it gives.";
+
+/// How long a client may take a list for fresh, in milliseconds. What a caller may call is
+/// decided at each call, whatever was listed.
+pub(super) const TTL_MS: u32 = 60_000;
+
+/// How lists that never change, and are the same for everybody, end in the modern era.
+const EMPTY_HINTS: &str = r#","ttlMs":3600000,"cacheScope":"public""#;
+
+/// The members of `server/discover`'s result.
+pub(super) fn discovered() -> String {
+    let instructions = json!(INSTRUCTIONS);
+    let versions = json!(SUPPORTED);
+    format!(
+        r#""supportedVersions":{versions},"capabilities":{CAPABILITIES},"instructions":{instructions}{EMPTY_HINTS}"#
+    )
+}
+
+/// The members of `initialize`'s result.
+pub(super) fn initialized(wanted: Option<&str>) -> String {
+    let version = negotiate(wanted);
+    let instructions = json!(INSTRUCTIONS);
+    let server = env!("CARGO_PKG_VERSION");
+    format!(
+        r#""protocolVersion":"{version}","capabilities":{CAPABILITIES},"serverInfo":{{"name":"gestalt","title":"Gestalt","version":"{server}"}},"instructions":{instructions}"#
+    )
+}
+
+/// Resources and prompts are answered, with empty lists: some clients ask for them unasked.
+const CAPABILITIES: &str = r#"{"tools":{},"resources":{},"prompts":{}}"#;
+
+/// The members of a list that has nothing in it.
+pub(super) fn empty(member: &str, modern: bool) -> String {
+    let hints = if modern { EMPTY_HINTS } else { "" };
+    format!(r#""{member}":[]{hints}"#)
+}
