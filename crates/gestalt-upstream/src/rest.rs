@@ -20,3 +20,4 @@ pub(crate) use answer::Answering;
 pub use compile::{CompiledOperation, CompiledPlugin};
 pub(crate) use page::paging;
 pub(crate) use request::Preparing;
+pub(crate) use schema::check_syntax;

@@ -8,6 +8,7 @@ mod fetch;
 mod files;
 mod limits;
 mod masking;
+mod openapi;
 mod paging;
 mod path;
 mod reach;

@@ -1,0 +1,317 @@
+//! Schemas of a document become JSON Schema 2020-12 that stands for itself.
+//!
+//! A schema is converted keyword by keyword, whatever it refers to becomes a definition
+//! beside it, and then what is small, or used once, is put where it is used. What is larger
+//! than its limit is trimmed by rule (see [`trim`]).
+
+mod combine;
+mod keywords;
+mod trim;
+mod whole;
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+
+use gestalt_core::document::ImportLimits;
+use serde_json::{Map, Value};
+
+use super::document::Node;
+use super::findings::Findings;
+
+/// How many times its limit may be converted of a schema before the rest is left open.
+const ROOM: usize = 8;
+/// Schemas within each other, past which the rest is left open.
+const DEEPEST: usize = 64;
+/// References that are put in the place of what they name, one within the other.
+const DEEPEST_INLINE: usize = 16;
+/// Longest name of a definition.
+const LONGEST_NAME: usize = 60;
+
+/// Whether a schema is of what is sent or of what comes back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Direction {
+    Request,
+    Response,
+}
+
+/// Converts schemas.
+pub(super) struct Schemas {
+    limits: ImportLimits,
+    /// Whether a pattern can be compiled.
+    patterns: RefCell<HashMap<String, bool>>,
+}
+
+/// One schema in the making.
+struct Making<'a, 't> {
+    schemas: &'a Schemas,
+    findings: &'a mut Findings,
+    direction: Direction,
+    /// The definitions by what they are made of.
+    names: HashMap<usize, String>,
+    queue: VecDeque<(String, Node<'t>)>,
+    definitions: Map<String, Value>,
+    /// What stands in the place of a reference right now.
+    inside: Vec<usize>,
+    references: usize,
+    /// Bytes of document text that may still be converted.
+    room: usize,
+}
+
+impl Schemas {
+    pub(super) fn new(limits: &ImportLimits) -> Self {
+        Self {
+            limits: limits.clone(),
+            patterns: RefCell::default(),
+        }
+    }
+
+    /// Converts a schema; what comes out is no longer than `limit` bytes.
+    pub(super) fn convert(
+        &self,
+        node: &Node<'_>,
+        direction: Direction,
+        limit: usize,
+        findings: &mut Findings,
+    ) -> Value {
+        let mut making = Making {
+            schemas: self,
+            findings,
+            direction,
+            names: HashMap::new(),
+            queue: VecDeque::new(),
+            definitions: Map::new(),
+            inside: Vec::new(),
+            references: 0,
+            room: limit.saturating_mul(ROOM),
+        };
+        let root = making.root(node);
+        while let Some((name, node)) = making.queue.pop_front() {
+            let schema = making.body(&node, 0);
+            making.definitions.insert(name, schema);
+        }
+        let definitions = making.definitions;
+        let schema = whole::assemble(&root, &definitions);
+        if schema.to_string().len() <= limit {
+            return schema;
+        }
+        let (schema, rule) = trim::trim(&schema, limit);
+        if let Some(rule) = rule {
+            let message = format!("the schema is larger than {limit} bytes; {rule}");
+            findings.changed(&node.spot(), message);
+        }
+        schema
+    }
+
+    /// A member's text, bounded as the description of a member is.
+    pub(super) fn description(&self, node: &Node<'_>, key: &str) -> Option<String> {
+        bounded(
+            &node.get(key)?.text()?,
+            self.limits.max_member_description_chars,
+        )
+    }
+
+    /// A member's text, bounded as the description of an operation is.
+    pub(super) fn operation_text(&self, node: &Node<'_>, key: &str) -> Option<String> {
+        bounded(&node.get(key)?.text()?, self.limits.max_description_chars)
+    }
+
+    /// Says whether a regular expression can be compiled.
+    fn compiles(&self, pattern: &str) -> bool {
+        if let Some(known) = self.patterns.borrow().get(pattern) {
+            return *known;
+        }
+        let schema = serde_json::json!({ "pattern": pattern });
+        let holds = crate::rest::check_syntax(&schema, "").is_ok();
+        self.patterns.borrow_mut().insert(pattern.to_owned(), holds);
+        holds
+    }
+}
+
+impl<'t> Making<'_, 't> {
+    /// The schema itself, where it is a reference what that leads to.
+    fn root(&mut self, node: &Node<'t>) -> Value {
+        match node.resolved() {
+            Ok(target) => {
+                let schema = self.body(&target, 0);
+                match self.schemas.description(node, "description") {
+                    Some(text) if target.identity() != node.identity() => described(schema, text),
+                    _ => schema,
+                }
+            }
+            Err(why) => self.open(node, &why),
+        }
+    }
+
+    /// What stands for a schema that cannot be read: anything.
+    fn open(&mut self, node: &Node<'t>, why: &str) -> Value {
+        let message = format!("{why}; anything is taken there");
+        self.findings.changed(&node.spot(), message);
+        Value::Object(Map::new())
+    }
+
+    /// A schema in some place of another.
+    fn schema(&mut self, node: &Node<'t>, depth: usize) -> Value {
+        if depth > DEEPEST || self.room == 0 {
+            return Value::Object(Map::new());
+        }
+        if node.reference().is_none() {
+            return self.body(node, depth);
+        }
+        let reference = match node.resolved() {
+            Ok(target) => self.defined(&target),
+            Err(why) => return self.open(node, &why),
+        };
+        let beside = self.keywords(node, depth);
+        if beside.is_empty() {
+            return reference;
+        }
+        let annotations = ["description", "title", "default", "deprecated"];
+        if beside.keys().all(|key| annotations.contains(&key.as_str())) {
+            let mut schema = beside;
+            if let Some(reference) = reference.get("$ref") {
+                schema.insert("$ref".to_owned(), reference.clone());
+            }
+            return Value::Object(schema);
+        }
+        let mut schema = beside;
+        match schema.get_mut("allOf") {
+            Some(Value::Array(list)) => list.push(reference),
+            _ => {
+                schema.insert("allOf".to_owned(), Value::Array(vec![reference]));
+            }
+        }
+        Value::Object(schema)
+    }
+
+    /// A reference to the definition of what a reference led to.
+    fn defined(&mut self, target: &Node<'t>) -> Value {
+        let known = self.names.get(&target.identity()).cloned();
+        let name = known.unwrap_or_else(|| {
+            self.references += 1;
+            let name = self.name(target);
+            self.names.insert(target.identity(), name.clone());
+            if self.references <= self.schemas.limits.max_references {
+                self.queue.push_back((name.clone(), target.clone()));
+            } else {
+                self.room = 0;
+                self.definitions
+                    .insert(name.clone(), Value::Object(Map::new()));
+            }
+            name
+        });
+        serde_json::json!({ "$ref": format!("#/$defs/{name}") })
+    }
+
+    /// A free name for a definition, after the last step of its place.
+    fn name(&self, target: &Node<'t>) -> String {
+        let place = target.spot().place;
+        let last = place.rsplit('/').next().unwrap_or_default();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let base: String = last
+            .replace("~1", "_")
+            .chars()
+            .map(|c| if plain(c) { c } else { '_' })
+            .take(LONGEST_NAME)
+            .collect();
+        let base = if base.is_empty() {
+            "schema".to_owned()
+        } else {
+            base
+        };
+        let taken = |name: &String| self.names.values().any(|known| known == name);
+        let mut name = base.clone();
+        let mut number = 2_u32;
+        while taken(&name) {
+            name = format!("{base}_{number}");
+            number += 1;
+        }
+        name
+    }
+
+    /// A schema that is no reference.
+    fn body(&mut self, node: &Node<'t>, depth: usize) -> Value {
+        if let Some(flag) = node.flag() {
+            return Value::Bool(flag);
+        }
+        if !node.is_object() {
+            return self.open(node, "there is no schema");
+        }
+        if self.room == 0 {
+            return Value::Object(Map::new());
+        }
+        let keywords = self.keywords(node, depth);
+        let nullable = node.get("nullable").and_then(|flag| flag.flag()) == Some(true);
+        let schema = combine::all_of(keywords);
+        Value::Object(if nullable {
+            combine::nullable(schema)
+        } else {
+            schema
+        })
+    }
+
+    /// What a part of `allOf` says, with a reference's target in its place, so that the parts
+    /// can become one.
+    fn part(&mut self, node: &Node<'t>, depth: usize) -> Value {
+        let Ok(target) = node.resolved() else {
+            return self.schema(node, depth);
+        };
+        let (identity, limit) = (target.identity(), self.schemas.limits.max_references);
+        if identity == node.identity()
+            || self.inside.contains(&identity)
+            || self.inside.len() >= DEEPEST_INLINE
+            || self.references >= limit
+        {
+            return self.schema(node, depth);
+        }
+        self.references += 1;
+        self.inside.push(identity);
+        let schema = self.body(&target, depth);
+        self.inside.pop();
+        schema
+    }
+}
+
+fn described(mut schema: Value, text: String) -> Value {
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("description".to_owned(), text.into());
+    }
+    schema
+}
+
+/// A text without white space around it, no longer than a number of characters: cut at the
+/// end of a sentence or else of a word, with `…` behind it. `None` if nothing is left.
+pub(super) fn bounded(text: &str, longest: usize) -> Option<String> {
+    let text = text.trim();
+    if text.is_empty() || longest == 0 {
+        return None;
+    }
+    let Some((end, _)) = text.char_indices().nth(longest) else {
+        return Some(text.to_owned());
+    };
+    let room = text.char_indices().nth(longest - 1).map_or(0, |(at, _)| at);
+    let head = &text[..room.min(end)];
+    let sentence = [". ", ".\n", "! ", "? ", "\n\n"]
+        .iter()
+        .filter_map(|mark| Some(head.rfind(mark)? + 1))
+        .max()
+        .filter(|at| *at > head.len() / 2);
+    let cut = sentence.or_else(|| head.rfind(char::is_whitespace));
+    Some(format!("{}…", head[..cut.unwrap_or(head.len())].trim_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bounded;
+
+    #[test]
+    fn texts_are_cut_where_a_sentence_ends() {
+        let check = |text: &str, longest, expect: &str| {
+            assert_eq!(bounded(text, longest).as_deref(), Some(expect));
+        };
+        check("  Short.  ", 10, "Short.");
+        check("One sentence. And another one.", 20, "One sentence.…");
+        check("A. Then very long words follow", 20, "A. Then very long…");
+        check("äääääääääääää", 5, "ääää…");
+        assert_eq!(bounded(" \n", 5), None);
+    }
+}

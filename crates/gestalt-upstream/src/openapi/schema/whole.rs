@@ -1,0 +1,138 @@
+//! A schema and its definitions become one text: what is small, or used once, goes where it
+//! is used; the rest stays under `$defs`.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value};
+
+/// A definition that is no longer than this, in bytes of JSON, stands wherever it is used.
+const SMALL: usize = 300;
+
+/// The definition that a schema refers to.
+pub(super) fn named(schema: &Map<String, Value>) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")
+}
+
+/// Puts a schema and its definitions together.
+pub(super) fn assemble(root: &Value, definitions: &Map<String, Value>) -> Value {
+    let mut uses = HashMap::new();
+    count(root, &mut uses);
+    for schema in definitions.values() {
+        count(schema, &mut uses);
+    }
+    let mut placing = Placing {
+        definitions,
+        uses,
+        placed: HashMap::new(),
+        inside: Vec::new(),
+        circular: HashSet::new(),
+    };
+    // The first round finds what is circular, so that the second can leave it out.
+    placing.put(root);
+    placing.placed.clear();
+    let mut schema = placing.put(root);
+    let (mut kept, mut waiting) = (Map::new(), Vec::new());
+    references(&schema, &mut waiting);
+    while let Some(name) = waiting.pop() {
+        if kept.contains_key(&name) {
+            continue;
+        }
+        let definition = placing.inner(&name);
+        references(&definition, &mut waiting);
+        kept.insert(name, definition);
+    }
+    if let (Value::Object(schema), false) = (&mut schema, kept.is_empty()) {
+        kept.sort_keys();
+        schema.insert("$defs".to_owned(), Value::Object(kept));
+    }
+    schema
+}
+
+fn count<'v>(schema: &'v Value, uses: &mut HashMap<&'v str, usize>) {
+    match schema {
+        Value::Object(object) => {
+            if let Some(name) = named(object) {
+                *uses.entry(name).or_default() += 1;
+            }
+            object.values().for_each(|value| count(value, uses));
+        }
+        Value::Array(items) => items.iter().for_each(|item| count(item, uses)),
+        _ => {}
+    }
+}
+
+fn references(schema: &Value, found: &mut Vec<String>) {
+    match schema {
+        Value::Object(object) => {
+            found.extend(named(object).map(str::to_owned));
+            object.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+struct Placing<'v> {
+    definitions: &'v Map<String, Value>,
+    uses: HashMap<&'v str, usize>,
+    /// What stands for a reference to each definition; `None` while it stays one.
+    placed: HashMap<String, Option<Value>>,
+    inside: Vec<String>,
+    circular: HashSet<String>,
+}
+
+impl Placing<'_> {
+    fn put(&mut self, schema: &Value) -> Value {
+        match schema {
+            Value::Object(object) => match named(object) {
+                Some(name) => self.reference(name, object),
+                None => object
+                    .iter()
+                    .map(|(key, value)| (key.clone(), self.put(value)))
+                    .collect(),
+            },
+            Value::Array(items) => items.iter().map(|item| self.put(item)).collect(),
+            other => other.clone(),
+        }
+    }
+
+    fn reference(&mut self, name: &str, object: &Map<String, Value>) -> Value {
+        let Some(Value::Object(mut placed)) = self.place(name) else {
+            return Value::Object(object.clone());
+        };
+        for (key, value) in object.iter().filter(|(key, _)| *key != "$ref") {
+            placed.insert(key.clone(), value.clone());
+        }
+        Value::Object(placed)
+    }
+
+    fn place(&mut self, name: &str) -> Option<Value> {
+        if self.inside.iter().any(|outer| outer == name) {
+            self.circular.insert(name.to_owned());
+            return None;
+        }
+        if let Some(known) = self.placed.get(name) {
+            return known.clone();
+        }
+        self.inside.push(name.to_owned());
+        let schema = self.put(self.definitions.get(name)?);
+        self.inside.pop();
+        let once = self.uses.get(name).copied().unwrap_or_default() < 2;
+        let fits = once || schema.to_string().len() <= SMALL;
+        let placed = (fits && !self.circular.contains(name)).then_some(schema);
+        let placed = placed.filter(Value::is_object);
+        self.placed.insert(name.to_owned(), placed.clone());
+        placed
+    }
+
+    /// A definition that stays one, with what it refers to in its place.
+    fn inner(&mut self, name: &str) -> Value {
+        let Some(schema) = self.definitions.get(name) else {
+            return Value::Bool(true);
+        };
+        self.inside.push(name.to_owned());
+        let schema = self.put(schema);
+        self.inside.pop();
+        schema
+    }
+}
