@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use gestalt_core::document::Severity;
 use gestalt_core::{Clock, Code, Entropy, Refusal};
@@ -21,6 +22,9 @@ use crate::{demo, telemetry};
 
 /// How much is logged where `GESTALT_LOG` does not say.
 const LOG: &str = "info";
+
+/// How long calls that were cut may take to end.
+const AFTER_CUT: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) async fn run(files: &ConfigFiles) -> Result<(), Failure> {
@@ -78,10 +82,17 @@ pub(super) async fn run(files: &ConfigFiles) -> Result<(), Failure> {
         (&public, &management),
     )
     .await;
-    tokio::spawn(signals(stop.clone(), reload));
+    let (cut, drain) = (CancellationToken::new(), config.server.drain_timeout);
+    tokio::spawn(signals(stop.clone(), (cut.clone(), drain), reload));
     let listeners = listeners(public, management);
-    let served = http::serve(door, listeners, stop, config.server.drain_timeout).await;
-    gateway.shutdown(config.server.drain_timeout).await;
+    let served = http::serve(door, listeners, stop, cut.clone()).await;
+    // Calls that were cut have only their record to write.
+    let ending = if cut.is_cancelled() {
+        drain.min(AFTER_CUT)
+    } else {
+        drain
+    };
+    gateway.shutdown(ending).await;
     served.map_err(|error| Failure::new(format!("a listener failed: {error}")))
 }
 
@@ -252,8 +263,13 @@ fn needs_restart(running: &Config, new: &Config) -> Vec<&'static str> {
         .collect()
 }
 
-/// SIGHUP reads the config again; SIGTERM and SIGINT drain and end.
-async fn signals(stop: CancellationToken, reload: Reload) {
+/// SIGHUP reads the config again; SIGTERM and SIGINT drain and end. What is still under way
+/// when the time for it is over, or at the second of those, is cut.
+async fn signals(
+    stop: CancellationToken,
+    (cut, drain): (CancellationToken, Duration),
+    reload: Reload,
+) {
     let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = (
         signal(SignalKind::hangup()),
         signal(SignalKind::terminate()),
@@ -276,6 +292,12 @@ async fn signals(stop: CancellationToken, reload: Reload) {
     }
     stop.cancel();
     tracing::info!("draining");
+    tokio::select! {
+        () = tokio::time::sleep(drain) => {}
+        _ = terminate.recv() => tracing::warn!("told once more to end: draining stops"),
+        _ = interrupt.recv() => tracing::warn!("told once more to end: draining stops"),
+    }
+    cut.cancel();
 }
 
 /// Says where it listens and, last, what to do next.

@@ -34,7 +34,8 @@ pub struct Listener {
     pub role: Role,
 }
 
-/// Serves until `stop` is cancelled, then lets requests under way end, for as long as `drain`.
+/// Serves until `stop` is cancelled, then lets requests under way end, until `cut` is
+/// cancelled too.
 ///
 /// # Errors
 /// When a listener has no address. What goes wrong with one connection ends that one only.
@@ -42,12 +43,18 @@ pub async fn serve(
     door: Door,
     listeners: Vec<Listener>,
     stop: CancellationToken,
-    drain: Duration,
+    cut: CancellationToken,
 ) -> io::Result<()> {
     let mut open = tokio::task::JoinSet::new();
     for Listener { socket, role } in listeners {
         let guard = Guard::new(door.clone(), role);
-        open.spawn(listen(guard, socket, *door.limits(), stop.clone(), drain));
+        open.spawn(listen(
+            guard,
+            socket,
+            *door.limits(),
+            stop.clone(),
+            cut.clone(),
+        ));
     }
     while let Some(ended) = open.join_next().await {
         ended.map_err(io::Error::other)??;
@@ -60,11 +67,10 @@ async fn listen(
     socket: TcpListener,
     limits: super::Limits,
     stop: CancellationToken,
-    drain: Duration,
+    cut: CancellationToken,
 ) -> io::Result<()> {
     socket.local_addr()?;
     let graceful = GracefulShutdown::new();
-    let cut = CancellationToken::new();
     let seats = Arc::new(Semaphore::new(limits.max_connections));
     let server = server(&limits);
     loop {
@@ -108,12 +114,10 @@ async fn listen(
         });
     }
     drop(socket);
-    if tokio::time::timeout(drain, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!("requests still under way were cut");
-        cut.cancel();
+    tokio::select! {
+        biased;
+        () = graceful.shutdown() => {}
+        () = cut.cancelled() => tracing::warn!("requests still under way were cut"),
     }
     Ok(())
 }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use gestalt_core::{Clock, Entropy, Secret};
@@ -134,7 +133,7 @@ impl House {
             door,
             listeners,
             stop.clone(),
-            Duration::from_secs(30),
+            CancellationToken::new(),
         ));
         Self {
             public: addresses.0,
