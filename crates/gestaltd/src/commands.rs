@@ -73,6 +73,13 @@ enum ConfigCommand {
     Schema,
 }
 
+/// `1 plugin`, `2 plugins`.
+fn count(number: impl TryInto<u64>, one: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let many = if number == 1 { "" } else { "s" };
+    format!("{number} {one}{many}")
+}
+
 /// What a command could not do, and what to do about it.
 #[derive(Debug)]
 pub(crate) struct Failure {

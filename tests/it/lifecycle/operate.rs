@@ -131,7 +131,7 @@ async fn doctor_says_by_its_exit_how_bad_it_is() {
     assert!(well.out.contains("a daemon runs"), "{}", well.out);
     set_mode(&file, 0o644);
     let warned = daemon.command(&["doctor", "--json"]).await;
-    assert_eq!(warned.code, 1, "{}{}", warned.out, warned.err);
+    assert_eq!(warned.code, 0, "{}{}", warned.out, warned.err);
     let findings: serde_json::Value = serde_json::from_str(&warned.out).unwrap();
     let warning = |finding: &&serde_json::Value| finding["level"] == "warning";
     let warnings: Vec<_> = findings

@@ -65,12 +65,18 @@ async fn export(
     Ok(())
 }
 
+fn plural(number: u64) -> &'static str {
+    if number == 1 { "" } else { "s" }
+}
+
 async fn verify(context: &Context, server: &Server) -> Result<(), Failure> {
     let found: AuditVerification = server.post(&["audit", "verify"], &json!({})).await?;
     let mut text = format!(
-        "{} records, {} checkpoints: {}\n",
+        "{} record{}, {} checkpoint{}: {}\n",
         found.records,
+        plural(found.records),
         found.checkpoints,
+        plural(found.checkpoints),
         if found.ok { "all hold" } else { "NOT INTACT" }
     );
     let rows = found.faults.iter().map(|fault| {

@@ -22,7 +22,7 @@ fn a_trail_that_does_not_hold_is_no_success() {
     assert_snapshot!(program.run(&["audit", "verify"]), @"
     exit 1
     --- stdout
-    9 records, 1 checkpoints: NOT INTACT
+    9 records, 1 checkpoint: NOT INTACT
     CHAIN  AT  FAULT   WHY
     wri_1  7   edited  The hash differs.
     --- stderr
@@ -32,7 +32,7 @@ fn a_trail_that_does_not_hold_is_no_success() {
     assert_snapshot!(program.run(&["audit", "verify"]), @"
     exit 0
     --- stdout
-    9 records, 1 checkpoints: all hold
+    9 records, 1 checkpoint: all hold
     --- stderr
     ");
 }

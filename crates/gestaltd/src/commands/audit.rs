@@ -8,7 +8,7 @@ use gestalt_gateway::VerifyInput;
 use super::admin::failed;
 use super::serve::socket_path;
 use super::settings::gateway_settings;
-use super::{ConfigFiles, Failure};
+use super::{ConfigFiles, Failure, count};
 use crate::admin_socket::client::{self, AdminError};
 use crate::config::{self, Builtins, Environment};
 use crate::http::api::shape::Shaped as _;
@@ -76,8 +76,9 @@ fn report(found: &AuditVerification, json: bool) -> Result<(), Failure> {
         println!("{text}");
     } else {
         println!(
-            "{} records and {} checkpoints were read.",
-            found.records, found.checkpoints
+            "Read: {} and {}.",
+            count(found.records, "record"),
+            count(found.checkpoints, "checkpoint")
         );
         for fault in &found.faults {
             println!(
@@ -93,7 +94,7 @@ fn report(found: &AuditVerification, json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "{} faults in the audit trail",
-        found.faults.len()
+        "{} in the audit trail",
+        count(found.faults.len(), "fault")
     )))
 }

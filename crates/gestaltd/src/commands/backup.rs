@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::admin::failed;
 use super::serve::socket_path;
 use super::settings::store_settings;
-use super::{ConfigFiles, Failure};
+use super::{ConfigFiles, Failure, count};
 use crate::admin_socket::client::{self, AdminError};
 use crate::config::{self, Builtins, Config, Environment};
 
@@ -50,8 +50,9 @@ pub(super) async fn backup(files: &ConfigFiles, options: &BackupOptions) -> Resu
         Err(error) => return Err(failed(&error)),
     };
     println!(
-        "{}: {rows} rows. Secrets in it stay sealed: keep `server.encryptionKey` elsewhere.",
-        file.display()
+        "{}: {}. Secrets in it stay sealed: keep `server.encryptionKey` elsewhere.",
+        file.display(),
+        count(rows, "row")
     );
     Ok(())
 }
@@ -62,8 +63,8 @@ pub(super) async fn restore(files: &ConfigFiles, options: &RestoreOptions) -> Re
     let (config, _) = load(files)?;
     let restored = gestalt_gateway::restore(&store_settings(&config), &options.file).await?;
     println!(
-        "{} rows restored. Start gestaltd with the `server.encryptionKey` of the backup.",
-        restored.rows
+        "Restored: {}. Start gestaltd with the `server.encryptionKey` of the backup.",
+        count(restored.rows, "row")
     );
     Ok(())
 }

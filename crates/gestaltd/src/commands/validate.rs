@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ConfigFiles, Failure, documents};
+use super::{ConfigFiles, Failure, count, documents};
 use crate::config::{self, Builtins, Documents, Environment};
 
 /// Options of `validate`.
@@ -24,9 +24,9 @@ pub(super) async fn run(files: &ConfigFiles, options: &Options) -> Result<(), Fa
         .map(|path| path.display().to_string())
         .collect();
     println!(
-        "{}: the config holds, {} plugins.",
+        "{}: the config holds, {}.",
         names.join(", "),
-        loaded.config().plugins.len()
+        count(loaded.config().plugins.len(), "plugin")
     );
     for report in loaded.documents() {
         println!("  {}", documents::summary(report));
