@@ -9,10 +9,12 @@ use clap::{Parser, Subcommand};
 mod admin;
 mod audit;
 mod backup;
+mod demo;
 mod doctor;
 mod documents;
 mod first_run;
 mod listen;
+mod plugin;
 mod schema;
 mod serve;
 pub(crate) mod settings;
@@ -50,6 +52,13 @@ enum Command {
     },
     /// Look for what is wrong or risky, with a fix for each
     Doctor(doctor::Options),
+    /// Add plugins from OpenAPI documents, and see what of a document is not taken over
+    Plugin {
+        #[command(subcommand)]
+        command: plugin::Command,
+    },
+    /// Serve the demo's notes API alone, to try `plugin add` with
+    Demo(demo::Options),
     /// Make a single-use login link for `local` login
     LoginCode,
     /// Read the config again (as SIGHUP does)
@@ -162,6 +171,8 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             command: ConfigCommand::Print,
         } => schema::print(files),
         Command::Doctor(options) => doctor::run(files, &options).await,
+        Command::Demo(options) => demo::run(&options).await,
+        Command::Plugin { command } => plugin::run(files, command).await,
         Command::LoginCode => admin::login_code(files).await,
         Command::Reload => admin::reload(files).await,
         Command::Backup(options) => backup::backup(files, &options).await,

@@ -9,12 +9,28 @@ use super::{ConfigFiles, Failure};
 use crate::config::{self, Environment};
 
 impl ConfigFiles {
-    /// The files, or the default one.
+    /// The files that were named; or the default one and, by name, those of `config.d`.
     pub(crate) fn paths(&self) -> Result<Vec<PathBuf>, Failure> {
-        if self.config.is_empty() {
-            Ok(vec![default_path()?])
-        } else {
-            Ok(self.config.clone())
+        if !self.config.is_empty() {
+            return Ok(self.config.clone());
+        }
+        let mut paths = vec![default_path()?];
+        paths.extend(layers(&self.folder()?)?);
+        Ok(paths)
+    }
+
+    /// No file was named.
+    pub(crate) fn are_found(&self) -> bool {
+        self.config.is_empty()
+    }
+
+    /// Where a new layer belongs: `config.d`, whose files are found without being named, or
+    /// beside the first file that was named.
+    pub(crate) fn folder(&self) -> Result<PathBuf, Failure> {
+        let folder = |file: &Path| file.parent().unwrap_or(Path::new("")).to_owned();
+        match self.config.first() {
+            Some(first) => Ok(folder(first)),
+            None => Ok(folder(&default_path()?).join("config.d")),
         }
     }
 
@@ -40,6 +56,28 @@ fn default_path() -> Result<PathBuf, Failure> {
     Ok(Path::new(&home).join(".gestaltd").join("config.yaml"))
 }
 
+/// The layers in a folder, by name. A folder that is not there has none.
+fn layers(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let unreadable =
+        |error: std::io::Error| Failure::new(format!("cannot read {}: {error}", folder.display()));
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(unreadable)?,
+    };
+    let mut layers = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let yaml = [".yaml", ".yml"].iter().any(|end| name.ends_with(end));
+        // An editor's drafts are hidden files.
+        if yaml && !name.starts_with('.') && !name.ends_with(".lock.yaml") && path.is_file() {
+            layers.push(path);
+        }
+    }
+    layers.sort();
+    Ok(layers)
+}
+
 fn generate(path: &Path) -> Result<(), Failure> {
     let unwritable = |error: std::io::Error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::new(format!(
@@ -54,4 +92,41 @@ fn generate(path: &Path) -> Result<(), Failure> {
     let schema = serde_json::to_string_pretty(&config::config_schema())
         .map_err(|error| Failure::new(error.to_string()))?;
     config::write_new(path, &text, &schema).map_err(unwritable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_found_by_name_and_drafts_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(
+            layers(&folder.path().join("none")).unwrap(),
+            Vec::<PathBuf>::new()
+        );
+        for name in [
+            "b.yaml",
+            "a.yml",
+            ".c.yaml",
+            "d.yaml~",
+            "e.json",
+            "gestalt.lock.yaml",
+        ] {
+            std::fs::write(folder.path().join(name), "{}").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("f.yaml")).unwrap();
+        let found = layers(folder.path()).unwrap();
+        let names: Vec<_> = found.iter().filter_map(|path| path.file_name()).collect();
+        assert_eq!(names, ["a.yml", "b.yaml"]);
+    }
+
+    #[test]
+    fn named_files_are_all_there_is() {
+        let files = ConfigFiles {
+            config: vec!["/etc/gestalt/a.yaml".into(), "b.yaml".into()],
+        };
+        assert_eq!(files.paths().unwrap(), files.config);
+        assert_eq!(files.folder().unwrap(), Path::new("/etc/gestalt"));
+    }
 }
