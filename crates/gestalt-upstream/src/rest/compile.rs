@@ -158,8 +158,9 @@ impl Base {
         if !url.username().is_empty() || url.password().is_some() {
             return wrong("holds a user name or password; a credential belongs in a connection");
         }
-        let Ok(uri) = url.as_str().parse::<http::Uri>() else {
-            return wrong("is no URL that HTTP can carry");
+        let uri = url.as_str().parse::<http::Uri>().ok();
+        let Some(uri) = uri.filter(|_| Origin::of_url(url).is_some()) else {
+            return wrong("is no http or https URL");
         };
         // An address that is not public is refused at the call, so that one such plugin does
         // not keep the others from starting; a host that nobody allowed is a mistake here.

@@ -14,7 +14,7 @@ fn multipart(schema: Value) -> Operation {
 }
 
 /// The parts of a request: head and content.
-fn parts(seen: &Seen) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn parts(seen: &Seen) -> Vec<(String, Vec<u8>)> {
     let content_type = seen.header("content-type").unwrap();
     let boundary = content_type.split_once("boundary=").unwrap().1;
     let line = format!("--{boundary}");

@@ -4,6 +4,8 @@
 
 mod arguments;
 mod bodies;
+mod compile;
+mod exact;
 mod fetch;
 mod files;
 mod limits;

@@ -133,3 +133,129 @@ async fn a_credential_cannot_be_overridden_by_an_argument() {
     let keys: Vec<_> = seen.headers.get_all("x-key").iter().collect();
     assert_eq!(keys, ["the-real-key"]);
 }
+
+#[tokio::test]
+async fn s36_an_argument_never_leads_to_another_host() {
+    let server = Server::quiet().await;
+    let mut operation = get("/{id}");
+    operation.parameters = vec![text("id", Location::Path)];
+    let world = World::new(&server, operation);
+    let values = [
+        "@evil.example.com",
+        ":80@evil.example.com",
+        "/evil.example.com",
+        "//evil.example.com/x",
+        "https://evil.example.com",
+        "\\\\evil.example.com",
+        "?@evil.example.com",
+        "#@evil.example.com",
+    ];
+    for value in values {
+        world.query(&[("id", value)]).await.unwrap();
+    }
+    let seen = server.seen();
+    assert_eq!(seen.len(), values.len());
+    for (seen, value) in seen.iter().zip(values) {
+        assert_eq!(seen.query, "");
+        assert_eq!(seen.header("host"), Some(&*server.address.to_string()));
+        let path = percent_encoding::percent_decode_str(&seen.path);
+        assert_eq!(path.decode_utf8().unwrap(), format!("/{value}"));
+        assert_eq!(seen.path.matches('/').count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn s36_a_value_never_becomes_two() {
+    let server = Server::quiet().await;
+    let list = json!({ "type": "array", "items": { "type": "string" } });
+    let make = |name: &str, location, style, explode| {
+        let mut made = parameter(name, location, list.clone());
+        (made.style, made.explode) = (style, explode);
+        made
+    };
+    let mut operation = get("/{label}");
+    operation.parameters = vec![
+        make("label", Location::Path, Style::Label, true),
+        make("spaced", Location::Query, Style::SpaceDelimited, false),
+        make("piped", Location::Query, Style::PipeDelimited, false),
+        make("X-List", Location::Header, Style::Simple, false),
+        make("joined", Location::Query, Style::Form, false),
+        make("c", Location::Cookie, Style::Form, true),
+    ];
+    let world = World::new(&server, operation);
+    let call = async |name: &str, value: &str| {
+        let mut arguments = json!({ "label": ["l"] });
+        arguments[name] = json!(["x", value]);
+        world.json(&arguments.to_string()).await
+    };
+    is_invalid(&call("label", "a.b").await, "label");
+    is_invalid(&call("spaced", "a b").await, "spaced");
+    is_invalid(&call("piped", "a|b").await, "piped");
+    is_invalid(&call("X-List", "a,b").await, "X-List");
+    is_invalid(&call("X-List", "a ").await, "X-List");
+    is_invalid(&call("X-List", "a\r\nb").await, "X-List");
+    assert!(server.seen().is_empty());
+    call("joined", "a,b&joined=c").await.unwrap();
+    call("c", "a; c=d&c=e,f").await.unwrap();
+    let seen = server.seen();
+    assert_eq!(seen[0].query, "joined=x,a%2Cb%26joined%3Dc");
+    assert_eq!(
+        seen[1].header("cookie"),
+        Some("c=x; c=a%3B%20c%3Dd%26c%3De%2Cf")
+    );
+}
+
+#[tokio::test]
+async fn s36_keys_of_an_object_name_nothing_else() {
+    let server = Server::quiet().await;
+    let object = json!({ "type": "object" });
+    let mut deep = parameter("deep", Location::Query, object.clone());
+    deep.style = Style::DeepObject;
+    let mut operation = get("/");
+    operation.parameters = vec![
+        deep,
+        parameter("open", Location::Query, object.clone()),
+        parameter("jar", Location::Cookie, object),
+        text("admin", Location::Query),
+        text("session", Location::Cookie),
+    ];
+    let world = World::new(&server, operation);
+    for (name, key) in [
+        ("deep", "a][b"),
+        ("deep", "]&admin=1&x["),
+        ("deep", ""),
+        ("open", "admin"),
+        ("open", "deep[a]"),
+        ("jar", "session"),
+    ] {
+        let mut arguments = json!({});
+        arguments[name] = json!({ key: "x" });
+        is_invalid(&world.json(&arguments.to_string()).await, name);
+    }
+    assert!(server.seen().is_empty());
+    let given = json!({ "open": { "a&admin": "1" }, "jar": { "a; session": "1" } });
+    world.json(&given.to_string()).await.unwrap();
+    let seen = server.only();
+    assert_eq!(seen.query, "a%26admin=1");
+    assert_eq!(seen.header("cookie"), Some("a%3B%20session=1"));
+}
+
+#[tokio::test]
+async fn s36_a_cookie_of_the_credential_cannot_be_overridden() {
+    let server = Server::quiet().await;
+    let mut operation = get("/");
+    operation.parameters = vec![
+        text("session", Location::Cookie),
+        text("theme", Location::Cookie),
+    ];
+    let mut world = World::new(&server, operation);
+    let cookie = Secret::new("session=the-real-one");
+    world.injection.headers = vec![(http::header::COOKIE, cookie)];
+    world
+        .query(&[("session", "mine"), ("theme", "dark")])
+        .await
+        .unwrap();
+    let seen = server.only();
+    let cookies: Vec<_> = seen.headers.get_all("cookie").iter().collect();
+    assert_eq!(cookies, ["theme=dark; session=the-real-one"]);
+}
