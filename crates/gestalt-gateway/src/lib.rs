@@ -44,7 +44,7 @@ pub use operations::{
     VerifyInput,
 };
 pub use operations::tools::{FoundTool, Tool, ToolAnnotations, ToolSet, tool_name};
-pub use pipeline::{Invocation, Reply};
+pub use pipeline::{Asking, Invocation, Reply};
 pub use settings::{CatalogueSettings, Settings};
 
 /// How people log in.
@@ -112,10 +112,10 @@ impl Gateway {
     /// Every kind of refusal; see the contract's table.
     pub async fn invoke(
         &self,
-        presented: Presented,
+        asking: impl Into<Asking>,
         invocation: Invocation,
     ) -> Result<Reply, gestalt_core::Refusal> {
-        pipeline::invoke(&self.inner, presented, invocation).await
+        pipeline::invoke(&self.inner, asking.into(), invocation).await
     }
 
     /// Metrics in Prometheus' text format.

@@ -57,14 +57,38 @@ pub struct Reply {
     pub stopped: Option<&'static str>,
 }
 
+/// Who asks for a walk.
+#[derive(Debug)]
+pub enum Asking {
+    /// Whoever this is presented by.
+    Presented(Presented),
+    /// A caller whom the door had authenticated for this request already.
+    Known(Caller),
+}
+
+impl From<Presented> for Asking {
+    fn from(presented: Presented) -> Self {
+        Self::Presented(presented)
+    }
+}
+
+impl From<Caller> for Asking {
+    fn from(caller: Caller) -> Self {
+        Self::Known(caller)
+    }
+}
+
 /// The walk. It is this function and [`walk`], straight down.
 pub(crate) async fn invoke(
     gateway: &Arc<Inner>,
-    presented: Presented,
+    asking: Asking,
     invocation: Invocation,
 ) -> Result<Reply, Refusal> {
     let begun = Instant::now();
-    let caller = authenticate::authenticate(gateway, &presented).await?;
+    let caller = match asking {
+        Asking::Presented(presented) => authenticate::authenticate(gateway, &presented).await?,
+        Asking::Known(caller) => caller,
+    };
     let permit =
         match authorize::invocation(&gateway.catalogue.load(), &caller, &wanted(&invocation)) {
             Ok(permit) => permit,

@@ -133,7 +133,7 @@ where
     let limits = door.limits();
     let bytes = input::collect(body, limits.max_json_bytes, limits).await?;
     let sender = Sender {
-        presented,
+        request_id: presented.request_id,
         caller,
         accepts,
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gestalt_core::id::RequestId;
 use gestalt_core::{Kind, Refusal};
-use gestalt_gateway::{Caller, Invocation, Presented, ReplyBody};
+use gestalt_gateway::{Caller, Invocation, ReplyBody};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::json;
@@ -27,7 +27,7 @@ const CONNECT: &str = "connect";
 
 /// Who calls.
 pub(super) struct Sender {
-    pub(super) presented: Presented,
+    pub(super) request_id: RequestId,
     pub(super) caller: Caller,
     pub(super) accepts: Accepts,
 }
@@ -66,7 +66,7 @@ pub(super) async fn call(
     let accepts = sender.accepts;
     let teller = Teller {
         door: door.clone(),
-        request_id: sender.presented.request_id,
+        request_id: sender.request_id,
         era,
         id: id.json().to_owned(),
         shows_links: era == Era::Modern
@@ -150,7 +150,7 @@ impl Call {
             arguments: taken.arguments,
             body: None,
         };
-        let mut reply = gateway.invoke(sender.presented, invocation).await?;
+        let mut reply = gateway.invoke(sender.caller, invocation).await?;
         if let (Some(arrived), ReplyBody::Stream(_)) = (arrived, &reply.body) {
             reply.body = counted(reply.body, arrived);
         }

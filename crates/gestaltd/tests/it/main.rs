@@ -14,3 +14,4 @@ mod house;
 mod invoke;
 mod listeners;
 mod login;
+mod mcp;
