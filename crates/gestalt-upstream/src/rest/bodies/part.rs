@@ -1,9 +1,9 @@
 //! How each field of a body is written, and what its arguments look like.
 //!
 //! Arguments are JSON, which holds no bytes: what goes out as bytes comes in as base64. A
-//! schema says `format: binary` for it (OpenAPI 3.0), or a media type that is no text
-//! (OpenAPI 3.1); callers are offered `contentEncoding: base64` instead. A schema that says
-//! `contentEncoding` itself means a text, which goes out as it is.
+//! schema says so by `contentEncoding: base64`, by `format: binary` (OpenAPI 3.0), or by a
+//! media type that is no text (OpenAPI 3.1); callers are offered `contentEncoding: base64`.
+//! Any other `contentEncoding` means a text, which goes out as it is.
 
 use gestalt_core::Schema;
 use gestalt_core::operation::{FieldEncoding, Media, MediaKind, Style};
@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 use crate::rest::compile::is_json_type;
 use crate::rest::schema::{Types, resolve};
 
+/// The encoding of bytes among arguments.
+const BASE64: &str = "base64";
 /// Longest chain of references followed to a field's schema.
 const REFERENCES: usize = 16;
 /// Schemas of one body that are looked through for fields.
@@ -78,9 +80,12 @@ pub(crate) fn prepare(media: &Media) -> Prepared {
 fn raw(media: &Media, schema: Option<Value>) -> Prepared {
     let root = schema.unwrap_or(Value::Bool(true));
     let found = resolved(&root, &root);
-    let encoded = found.get("contentEncoding").is_some();
+    let binary = match encoding_of(found) {
+        Some(encoding) => encoding == BASE64,
+        None => !is_text(&media.content_type),
+    };
     let mut rest = Part {
-        binary: !encoded && !is_text(&media.content_type),
+        binary,
         ..Part::default()
     };
     let structured = Types::of_schema(&root, &root).has(Types::ARRAY.or(Types::OBJECT));
@@ -189,7 +194,9 @@ fn field(
             .map(|encoding| (encoding.style, encoding.explode)),
         json: said.is_some_and(is_json_type),
         binary: multipart && is_binary(one, root, content_type),
-        transfer: word("contentEncoding").map(str::to_owned),
+        transfer: encoding_of(one)
+            .filter(|encoding| *encoding != BASE64)
+            .map(str::to_owned),
         content_type: content_type.map(str::to_owned),
     };
     if !part.binary {
@@ -208,8 +215,8 @@ fn field(
 }
 
 fn is_binary(schema: &Value, root: &Value, content_type: Option<&str>) -> bool {
-    if schema.get("contentEncoding").is_some() {
-        return false;
+    if let Some(encoding) = encoding_of(schema) {
+        return encoding == BASE64;
     }
     let says_so = |one: &Value| one.get("format").and_then(Value::as_str) == Some("binary");
     let choices =
@@ -221,6 +228,10 @@ fn is_binary(schema: &Value, root: &Value, content_type: Option<&str>) -> bool {
     let types = Types::of_schema(schema, root);
     let text_or_any = types == Types::ALL || types.without(Types::NULL) == Types::STRING;
     text_or_any && content_type.is_some_and(|t| !is_text(t) && !is_json_type(t))
+}
+
+fn encoding_of(schema: &Value) -> Option<&str> {
+    schema.get("contentEncoding").and_then(Value::as_str)
 }
 
 fn may_be_null(schema: &Value, root: &Value) -> bool {
@@ -361,15 +372,16 @@ mod tests {
                     "image": { "type": "string", "contentMediaType": "image/png" },
                     "text": { "type": "string", "contentMediaType": "text/csv" },
                     "coded": { "type": "string", "contentEncoding": "base64" },
+                    "quoted": { "type": "string", "contentEncoding": "quoted-printable" },
                 } },
             },
         });
         let made = prepare(&media("multipart/form-data", MediaKind::Multipart, schema));
         let binary = |name| made.parts.of(name).binary;
-        for name in ["one", "many", "maybe", "image"] {
+        for name in ["one", "many", "maybe", "image", "coded"] {
             assert!(binary(name), "{name}");
         }
-        assert!(!binary("text") && !binary("coded") && !binary("other"));
+        assert!(!binary("text") && !binary("quoted") && !binary("other"));
         let schema = made.schema.unwrap();
         let fields = &schema["$defs"]["Upload"]["properties"];
         assert_eq!(fields["one"]["description"], "It.");
@@ -394,6 +406,8 @@ mod tests {
         let text = json!({"type": "string", "maxLength": 3});
         assert_eq!(raw("text/plain", text.clone()), (false, text));
         let coded = json!({"type": "string", "contentEncoding": "base64"});
+        assert!(raw("text/plain", coded).0);
+        let coded = json!({"type": "string", "contentEncoding": "base16"});
         assert_eq!(raw("image/png", coded.clone()), (false, coded));
     }
 
