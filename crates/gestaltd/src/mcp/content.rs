@@ -84,7 +84,7 @@ pub(crate) async fn result(
         result.text(&answered(status, &headers));
     }
     if arrived.bytes.is_empty() {
-        if call.tool.structured {
+        if call.tool.structured && !failed {
             result.structured = Some("{}".to_owned());
         }
     } else if let Some(text) = arrived.text().filter(|_| kind.may_be_text()) {
@@ -165,8 +165,7 @@ pub(crate) fn refused(refusal: &Refusal, site: &Site) -> String {
         (asked, hint) => {
             text.push_str(asked.as_deref().unwrap_or_default());
             if let Some(hint) = hint {
-                let or = if asked.is_some() { "Or: " } else { "" };
-                let _infallible = write!(text, "\n{or}{hint}");
+                let _infallible = write!(text, "\n{hint}");
             }
         }
     }

@@ -138,8 +138,8 @@ async fn the_rest_of_a_result_is_its_callers_own() {
     // It can be asked for again: an answer may be lost on its way.
     let rest = bob.continued(1, &more);
     assert_eq!(rest, bob.continued(1, &more));
-    insta::assert_snapshot!(first.replace(&more, "held.ID.20"), @"");
-    insta::assert_snapshot!(rest.unwrap(), @"");
+    insta::assert_snapshot!(first.replace(&more, "held.ID.20"), @r#"{"content":[{"type":"text","text":"a secret of bob's, a"},{"type":"text","text":"This is part of the result: bytes 0 to 20 of 32. For the next part call this tool again with `_continuation`: \"held.ID.20\""}],"_meta":{"gestalt/continuation":"held.ID.20"}}"#);
+    insta::assert_snapshot!(rest.unwrap(), @r#"{"content":[{"type":"text","text":"nd much more"}]}"#);
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn every_part_together_is_the_whole() {
     assert_eq!(whole, text);
     // After the last part comes the next page.
     assert_eq!(next(&result).as_deref(), Some("eyJ4In0"));
-    insta::assert_snapshot!(result, @"");
+    insta::assert_snapshot!(result, @r#"{"content":[{"type":"text","text":"ne"},{"type":"text","text":"There are more results. For the next page call this tool again with the same arguments and `_continuation`: \"eyJ4In0\""}],"structuredContent":{"_part":true},"_meta":{"gestalt/continuation":"eyJ4In0"}}"#);
 }
 
 #[tokio::test]
@@ -174,9 +174,9 @@ async fn what_is_not_read_is_said() {
     );
     let second = calling.continued(1, &next(&first).unwrap()).unwrap();
     let last = calling.continued(1, &next(&second).unwrap()).unwrap();
-    insta::assert_snapshot!(last, @"");
+    insta::assert_snapshot!(last, @r#"{"content":[{"type":"text","text":",1,1,1,1,1"},{"type":"text","text":"The answer is longer than the 50 bytes that are read of it; the rest was left. Ask for less."}],"_meta":{"gestalt/cut":true}}"#);
     let file = calling.result(reply(200, "image/png", vec![0; 9])).await;
-    insta::assert_snapshot!(file, @"");
+    insta::assert_snapshot!(file, @r#"{"content":[{"type":"text","text":"The answer is a file (image/png) of more than 8 bytes, which is too large for a result. Fetch it over HTTP: POST /api/v1/tracker/list"}],"isError":true}"#);
 }
 
 #[tokio::test]
@@ -184,12 +184,12 @@ async fn an_answer_that_breaks_off_is_an_error() {
     let body = Breaking(Some(Bytes::from_static(b"{\"a\":")));
     let mut broken = reply(200, "application/json", "");
     broken.body = ReplyBody::Stream(BoxedBody::new(body));
-    insta::assert_snapshot!(plain(broken).await, @"");
+    insta::assert_snapshot!(plain(broken).await, @r#"{"content":[{"type":"text","text":"The upstream's answer broke off after 5 bytes: The upstream closed the connection."}],"isError":true}"#);
 
-    let stream = Full::new(Bytes::from_static(b"[1, 2.50, 1e400]")).map_err(|never| match never {});
+    let stream = Full::new(Bytes::from_static(b"[1, 2.50, 1E2]")).map_err(|never| match never {});
     let mut whole = reply(200, "application/json", "");
     whole.body = ReplyBody::Stream(BoxedBody::new(stream));
-    insta::assert_snapshot!(with_schema(whole).await, @"");
+    insta::assert_snapshot!(with_schema(whole).await, @r#"{"content":[{"type":"text","text":"[1, 2.50, 1E2]"}],"structuredContent":{"_result":[1, 2.50, 1E2]}}"#);
 }
 
 /// A body that fails after its first piece.
@@ -215,16 +215,16 @@ async fn an_error_of_the_upstream_is_shown_with_its_body() {
     limited
         .headers
         .insert(header::RETRY_AFTER, "7".parse().unwrap());
-    insta::assert_snapshot!(with_schema(limited).await, @"");
-    insta::assert_snapshot!(with_schema(reply(500, "", "")).await, @"");
+    insta::assert_snapshot!(with_schema(limited).await, @r#"{"content":[{"type":"text","text":"The upstream answered 429 Too Many Requests. It asks to try again after: 7."},{"type":"text","text":"{\"title\":\"slow down\"}"}],"isError":true}"#);
+    insta::assert_snapshot!(with_schema(reply(500, "", "")).await, @r#"{"content":[{"type":"text","text":"The upstream answered 500 Internal Server Error."}],"isError":true}"#);
 }
 
 #[tokio::test]
 async fn json_is_given_as_it_came() {
     let object = r#" {"n": 1.10, "big": 12345678901234567890, "s": "a\"b"} "#;
-    insta::assert_snapshot!(plain(reply(200, "application/json", object)).await, @"");
-    insta::assert_snapshot!(plain(reply(200, "application/json", "[1]")).await, @"");
-    insta::assert_snapshot!(with_schema(reply(200, "application/hal+json", "[1]")).await, @"");
+    insta::assert_snapshot!(plain(reply(200, "application/json", object)).await, @r#"{"content":[{"type":"text","text":" {\"n\": 1.10, \"big\": 12345678901234567890, \"s\": \"a\\\"b\"} "}],"structuredContent":{"n": 1.10, "big": 12345678901234567890, "s": "a\"b"}}"#);
+    insta::assert_snapshot!(plain(reply(200, "application/json", "[1]")).await, @r#"{"content":[{"type":"text","text":"[1]"}]}"#);
+    insta::assert_snapshot!(with_schema(reply(200, "application/hal+json", "[1]")).await, @r#"{"content":[{"type":"text","text":"[1]"}],"structuredContent":{"_result":[1]}}"#);
     // What says that it is JSON and is not, or is too deep to be read, is text.
     for body in [
         "{\"a\":",
@@ -244,32 +244,32 @@ async fn an_empty_answer_says_what_it_was() {
     created
         .headers
         .insert(header::LOCATION, "/things/7".parse().unwrap());
-    insta::assert_snapshot!(plain(created).await, @"");
-    insta::assert_snapshot!(with_schema(reply(204, "", "")).await, @"");
+    insta::assert_snapshot!(plain(created).await, @r#"{"content":[{"type":"text","text":"The upstream answered 201 Created. It names this place: /things/7."}]}"#);
+    insta::assert_snapshot!(with_schema(reply(204, "", "")).await, @r#"{"content":[{"type":"text","text":"The upstream answered 204 No Content."}],"structuredContent":{}}"#);
 }
 
 #[tokio::test]
 async fn files_are_blocks_of_their_kind() {
-    insta::assert_snapshot!(plain(reply(200, "image/png", &b"\x89PNG"[..])).await, @"");
-    insta::assert_snapshot!(plain(reply(200, "audio/wav; codecs=1", &b"RIFF"[..])).await, @"");
-    insta::assert_snapshot!(with_schema(reply(200, "application/pdf", &b"%PDF"[..])).await, @"");
+    insta::assert_snapshot!(plain(reply(200, "image/png", &b"\x89PNG"[..])).await, @r#"{"content":[{"type":"image","data":"iVBORw==","mimeType":"image/png"}]}"#);
+    insta::assert_snapshot!(plain(reply(200, "audio/wav; codecs=1", &b"RIFF"[..])).await, @r#"{"content":[{"type":"audio","data":"UklGRg==","mimeType":"audio/wav"}]}"#);
+    insta::assert_snapshot!(with_schema(reply(200, "application/pdf", &b"%PDF"[..])).await, @r#"{"content":[{"type":"resource","resource":{"uri":"gestalt://tracker/list/result","mimeType":"application/pdf","blob":"JVBERg=="}}],"structuredContent":{}}"#);
     // What says that it is text and is not, is a file.
-    insta::assert_snapshot!(plain(reply(200, "text/plain", &b"\xff\xfe"[..])).await, @"");
-    insta::assert_snapshot!(plain(reply(200, "image/svg+xml", "<svg/>")).await, @"");
-    insta::assert_snapshot!(plain(reply(200, "", "hello")).await, @"");
+    insta::assert_snapshot!(plain(reply(200, "text/plain", &b"\xff\xfe"[..])).await, @r#"{"content":[{"type":"resource","resource":{"uri":"gestalt://tracker/list/result","mimeType":"application/octet-stream","blob":"//4="}}]}"#);
+    insta::assert_snapshot!(plain(reply(200, "image/svg+xml", "<svg/>")).await, @r#"{"content":[{"type":"text","text":"<svg/>"}]}"#);
+    insta::assert_snapshot!(plain(reply(200, "", "hello")).await, @r#"{"content":[{"type":"text","text":"hello"}]}"#);
 }
 
 #[tokio::test]
 async fn pages_are_offered() {
     let mut paged = reply(200, "application/json", "{}");
     paged.continuation = Some("eyJ4In0".to_owned());
-    insta::assert_snapshot!(plain(paged).await, @"");
+    insta::assert_snapshot!(plain(paged).await, @r#"{"content":[{"type":"text","text":"{}"},{"type":"text","text":"There are more results. For the next page call this tool again with the same arguments and `_continuation`: \"eyJ4In0\""}],"structuredContent":{},"_meta":{"gestalt/continuation":"eyJ4In0"}}"#);
     let mut last = reply(200, "application/json", "{}");
     last.stopped = Some("end");
-    insta::assert_snapshot!(plain(last).await, @"");
+    insta::assert_snapshot!(plain(last).await, @r#"{"content":[{"type":"text","text":"{}"}],"structuredContent":{},"_meta":{"gestalt/stopped":"end"}}"#);
     let mut stopped = reply(200, "application/json", "{}");
     stopped.stopped = Some("foreign_link");
-    insta::assert_snapshot!(plain(stopped).await, @"");
+    insta::assert_snapshot!(plain(stopped).await, @r#"{"content":[{"type":"text","text":"{}"},{"type":"text","text":"There may be more results, but no next page can be asked for: foreign_link."}],"structuredContent":{},"_meta":{"gestalt/stopped":"foreign_link"}}"#);
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn a_refusal_says_what_to_do() {
     let not_connected = Refusal::new(Code::NotConnected, "`tracker` is not connected yet.")
         .hint("Run: gestalt plugin connect tracker")
         .link("/connect/tracker?connection=default&for=user:usr_1");
-    insta::assert_snapshot!(told(not_connected), @"");
+    insta::assert_snapshot!(told(not_connected), @r#"{"content":[{"type":"text","text":"`tracker` is not connected yet.\nAsk the user to open this link and connect, then call the tool again: https://gestalt.example.com/connect/tracker?connection=default&for=user:usr_1\nRun: gestalt plugin connect tracker"}],"isError":true,"_meta":{"gestalt/code":"not_connected","gestalt/link":"https://gestalt.example.com/connect/tracker?connection=default&for=user:usr_1"}}"#);
     let choose = Refusal::new(
         Code::InstanceSelectionRequired,
         "Several accounts are connected; name one.",
@@ -287,8 +287,8 @@ fn a_refusal_says_what_to_do() {
     .field("_instance")
     .hint("Pass `_instance`.")
     .choices(vec!["home".to_owned(), "work".to_owned()]);
-    insta::assert_snapshot!(told(choose), @"");
+    insta::assert_snapshot!(told(choose), @r#"{"content":[{"type":"text","text":"Several accounts are connected; name one.\nCall the tool again with `_instance` set to one of: home, work"}],"isError":true,"_meta":{"gestalt/code":"instance_selection_required","gestalt/choices":["home","work"]}}"#);
     let upstream = Refusal::new(Code::UpstreamUnreachable, "The upstream cannot be reached.")
         .because("10.1.2.3 refused");
-    insta::assert_snapshot!(told(upstream), @"");
+    insta::assert_snapshot!(told(upstream), @r#"{"content":[{"type":"text","text":"The upstream cannot be reached."}],"isError":true,"_meta":{"gestalt/code":"upstream_unreachable"}}"#);
 }
