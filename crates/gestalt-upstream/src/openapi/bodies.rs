@@ -19,7 +19,7 @@ const MOST_MEDIA: usize = 20;
 pub(super) enum Form {
     Json,
     OtherJson,
-    Form,
+    UrlEncoded,
     Multipart,
     Text,
     Binary,
@@ -30,7 +30,7 @@ impl Form {
         let essence = content_type.split(';').next().unwrap_or_default();
         match essence.trim().to_ascii_lowercase().as_str() {
             "application/json" => Self::Json,
-            "application/x-www-form-urlencoded" => Self::Form,
+            "application/x-www-form-urlencoded" => Self::UrlEncoded,
             "multipart/form-data" => Self::Multipart,
             "application/xml"
             | "application/yaml"
@@ -58,7 +58,7 @@ impl Form {
     fn kind(self) -> MediaKind {
         match self {
             Self::Json | Self::OtherJson => MediaKind::Json,
-            Self::Form => MediaKind::Form,
+            Self::UrlEncoded => MediaKind::Form,
             Self::Multipart => MediaKind::Multipart,
             Self::Text | Self::Binary => MediaKind::Raw,
         }
@@ -132,14 +132,14 @@ fn first(
         _ => schema.map(|schema| schemas.convert(&schema, Direction::Request, limit, findings)),
     };
     let schema = match (form, schema) {
-        (Form::Multipart | Form::Form, Some(mut schema)) => {
+        (Form::Multipart | Form::UrlEncoded, Some(mut schema)) => {
             files(&mut schema, form == Form::Multipart);
             Some(schema)
         }
         (_, schema) => schema,
     };
     let encoding = match form {
-        Form::Form | Form::Multipart => encodings(form, media, findings),
+        Form::UrlEncoded | Form::Multipart => encodings(form, media, findings),
         _ => Vec::new(),
     };
     Media {
@@ -202,7 +202,7 @@ fn encodings(form: Form, media: &Node<'_>, findings: &mut Findings) -> Vec<Field
         let said = style.is_some() || explode.is_some();
         match form {
             // Without a style of its own, an object becomes JSON.
-            Form::Form if !said => continue,
+            Form::UrlEncoded if !said => continue,
             Form::Multipart if content_type.is_none() => continue,
             _ => {}
         }

@@ -235,6 +235,12 @@ impl<'t> Node<'t> {
         })
     }
 
+    /// The last step of the place where it stands.
+    pub(super) fn key(&self) -> String {
+        let last = self.place.pointer.rsplit('/').next().unwrap_or_default();
+        last.replace("~1", "/").replace("~0", "~")
+    }
+
     /// What tells one place from every other.
     pub(super) fn identity(&self) -> usize {
         self.place.raw.get().as_ptr().addr()

@@ -108,7 +108,7 @@ pub(super) fn parameter(wire: &str, location: Location, taken: &mut Taken) -> St
         name.insert(0, 'x');
     }
     if name.is_empty() {
-        name = "value".to_owned();
+        "value".clone_into(&mut name);
     }
     if taken.0.contains(cut(&name, LONGEST_PARAMETER)) {
         let place = match location {

@@ -52,7 +52,7 @@ pub(super) fn declared<'d>(
 ) -> Vec<Declared<'d>> {
     let mut list: Vec<Declared<'d>> = Vec::new();
     for node in [path, own].into_iter().flatten().flat_map(Node::items) {
-        let Some(parameter) = declare(node, findings) else {
+        let Some(parameter) = declare(&node, findings) else {
             continue;
         };
         let same = |known: &Declared<'_>| known.is(&parameter.name, parameter.location);
@@ -90,7 +90,7 @@ impl Declared<'_> {
     }
 }
 
-fn declare<'d>(node: Node<'d>, findings: &mut Findings) -> Option<Declared<'d>> {
+fn declare<'d>(node: &Node<'d>, findings: &mut Findings) -> Option<Declared<'d>> {
     let node = match node.resolved() {
         Ok(node) => node,
         Err(why) => {

@@ -6,11 +6,12 @@
 
 mod combine;
 mod keywords;
+mod size;
 mod trim;
 mod whole;
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use gestalt_core::document::ImportLimits;
 use serde_json::{Map, Value};
@@ -19,7 +20,7 @@ use super::document::Node;
 use super::findings::Findings;
 
 /// How many times its limit may be converted of a schema before the rest is left open.
-const ROOM: usize = 8;
+const ROOM: usize = 4;
 /// Schemas within each other, past which the rest is left open.
 const DEEPEST: usize = 64;
 /// References that are put in the place of what they name, one within the other.
@@ -48,6 +49,7 @@ struct Making<'a, 't> {
     direction: Direction,
     /// The definitions by what they are made of.
     names: HashMap<usize, String>,
+    taken: HashSet<String>,
     queue: VecDeque<(String, Node<'t>)>,
     definitions: Map<String, Value>,
     /// What stands in the place of a reference right now.
@@ -78,6 +80,7 @@ impl Schemas {
             findings,
             direction,
             names: HashMap::new(),
+            taken: HashSet::new(),
             queue: VecDeque::new(),
             definitions: Map::new(),
             inside: Vec::new(),
@@ -91,12 +94,12 @@ impl Schemas {
         }
         let definitions = making.definitions;
         let schema = whole::assemble(&root, &definitions);
-        if schema.to_string().len() <= limit {
+        if trim::fits(&schema, limit) {
             return schema;
         }
         let (schema, rule) = trim::trim(&schema, limit);
         if let Some(rule) = rule {
-            let message = format!("the schema is larger than {limit} bytes; {rule}");
+            let message = format!("the schema is larger than {limit} bytes or too deep; {rule}");
             findings.changed(&node.spot(), message);
         }
         schema
@@ -133,10 +136,21 @@ impl<'t> Making<'_, 't> {
         match node.resolved() {
             Ok(target) => {
                 let schema = self.body(&target, 0);
-                match self.schemas.description(node, "description") {
-                    Some(text) if target.identity() != node.identity() => described(schema, text),
-                    _ => schema,
+                if target.identity() == node.identity() {
+                    return schema;
                 }
+                let mut beside = self.keywords(node, 0);
+                if beside.is_empty() {
+                    return schema;
+                }
+                let mut parts = vec![schema];
+                if let Some(Value::Array(more)) = beside.remove("allOf") {
+                    parts.extend(more);
+                }
+                beside.insert("allOf".to_owned(), parts.into());
+                let mut schema = combine::all_of(beside);
+                combine::hide(&mut schema);
+                schema.into()
             }
             Err(why) => self.open(node, &why),
         }
@@ -161,7 +175,8 @@ impl<'t> Making<'_, 't> {
             Ok(target) => self.defined(&target),
             Err(why) => return self.open(node, &why),
         };
-        let beside = self.keywords(node, depth);
+        let mut beside = self.keywords(node, depth);
+        beside.remove(combine::HIDDEN);
         if beside.is_empty() {
             return reference;
         }
@@ -203,25 +218,19 @@ impl<'t> Making<'_, 't> {
     }
 
     /// A free name for a definition, after the last step of its place.
-    fn name(&self, target: &Node<'t>) -> String {
-        let place = target.spot().place;
-        let last = place.rsplit('/').next().unwrap_or_default();
+    fn name(&mut self, target: &Node<'t>) -> String {
+        let last = target.key();
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        let base: String = last
-            .replace("~1", "_")
-            .chars()
-            .map(|c| if plain(c) { c } else { '_' })
-            .take(LONGEST_NAME)
-            .collect();
+        let plain = |c: char| if plain(c) { c } else { '_' };
+        let base: String = last.chars().map(plain).take(LONGEST_NAME).collect();
         let base = if base.is_empty() {
             "schema".to_owned()
         } else {
             base
         };
-        let taken = |name: &String| self.names.values().any(|known| known == name);
         let mut name = base.clone();
         let mut number = 2_u32;
-        while taken(&name) {
+        while !self.taken.insert(name.clone()) {
             name = format!("{base}_{number}");
             number += 1;
         }
@@ -230,6 +239,16 @@ impl<'t> Making<'_, 't> {
 
     /// A schema that is no reference.
     fn body(&mut self, node: &Node<'t>, depth: usize) -> Value {
+        let mut schema = self.unfinished(node, depth);
+        if let Some(schema) = schema.as_object_mut() {
+            schema.remove(combine::HIDDEN);
+        }
+        schema
+    }
+
+    /// A schema that is no reference, with the names of its hidden members: where it is a part
+    /// of another, another part may require them.
+    fn unfinished(&mut self, node: &Node<'t>, depth: usize) -> Value {
         if let Some(flag) = node.flag() {
             return Value::Bool(flag);
         }
@@ -241,12 +260,15 @@ impl<'t> Making<'_, 't> {
         }
         let keywords = self.keywords(node, depth);
         let nullable = node.get("nullable").and_then(|flag| flag.flag()) == Some(true);
-        let schema = combine::all_of(keywords);
-        Value::Object(if nullable {
-            combine::nullable(schema)
-        } else {
-            schema
-        })
+        let mut schema = combine::all_of(keywords);
+        let hidden = combine::hide(&mut schema);
+        if nullable {
+            schema = combine::nullable(schema);
+        }
+        if let Some(hidden) = hidden {
+            schema.insert(combine::HIDDEN.to_owned(), hidden);
+        }
+        Value::Object(schema)
     }
 
     /// What a part of `allOf` says, with a reference's target in its place, so that the parts
@@ -256,8 +278,13 @@ impl<'t> Making<'_, 't> {
             return self.schema(node, depth);
         };
         let (identity, limit) = (target.identity(), self.schemas.limits.max_references);
-        if identity == node.identity()
-            || self.inside.contains(&identity)
+        if depth > DEEPEST || self.room == 0 {
+            return Value::Object(Map::new());
+        }
+        if identity == node.identity() {
+            return self.unfinished(node, depth);
+        }
+        if self.inside.contains(&identity)
             || self.inside.len() >= DEEPEST_INLINE
             || self.references >= limit
         {
@@ -265,17 +292,19 @@ impl<'t> Making<'_, 't> {
         }
         self.references += 1;
         self.inside.push(identity);
-        let schema = self.body(&target, depth);
+        let schema = self.unfinished(&target, depth);
         self.inside.pop();
-        schema
+        let beside = self.keywords(node, depth);
+        if beside.is_empty() {
+            return schema;
+        }
+        let mut both = Map::new();
+        both.insert(
+            "allOf".to_owned(),
+            Value::Array(vec![schema, beside.into()]),
+        );
+        combine::all_of(both).into()
     }
-}
-
-fn described(mut schema: Value, text: String) -> Value {
-    if let Some(object) = schema.as_object_mut() {
-        object.insert("description".to_owned(), text.into());
-    }
-    schema
 }
 
 /// A text without white space around it, no longer than a number of characters: cut at the

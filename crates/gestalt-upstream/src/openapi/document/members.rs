@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 /// Objects with more members are looked into through a table.
 const SMALL: usize = 16;
 
-/// The members of an object in their order; of a name that stands twice, the last.
+/// The members of an object in their order. No name stands twice: such a text is refused.
 #[derive(Default)]
 pub(super) struct Members<'t> {
     list: Vec<(Cow<'t, str>, &'t RawValue)>,
@@ -26,24 +26,12 @@ impl<'t> Members<'t> {
         }
         let mut reader = serde_json::Deserializer::from_str(raw.get());
         let list = reader.deserialize_map(Pairs).unwrap_or_default();
-        let mut members = Self::default();
-        let large = list.len() > SMALL;
-        for (name, raw) in list {
-            let known = if large {
-                members.by_name.get(&*name).copied()
-            } else {
-                members.list.iter().position(|(known, _)| *known == name)
-            };
-            if let Some(known) = known {
-                members.list[known].1 = raw;
-                continue;
-            }
-            if large {
-                members.by_name.insert(name.to_string(), members.list.len());
-            }
-            members.list.push((name, raw));
+        let mut by_name = HashMap::new();
+        if list.len() > SMALL {
+            let names = list.iter().enumerate();
+            by_name.extend(names.map(|(at, (name, _))| (name.to_string(), at)));
         }
-        members
+        Self { list, by_name }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'t RawValue> {
@@ -78,7 +66,7 @@ impl<'de> Visitor<'de> for Pairs {
 }
 
 /// A key, borrowed where it holds no escapes.
-struct Key<'de>(Cow<'de, str>);
+pub(super) struct Key<'de>(pub(super) Cow<'de, str>);
 
 impl<'de> serde::Deserialize<'de> for Key<'de> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,12 +1,15 @@
 //! The texts of a document: its own, and those of the files that it refers to.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use gestalt_core::document::{DocumentText, ImportLimits};
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+
+use super::members::Key;
 
 /// Most files of a document.
 const MOST_FILES: usize = 1_000;
@@ -26,7 +29,7 @@ pub enum ImportError {
         /// The limit.
         limit: usize,
     },
-    /// It is no JSON, or is nested too deeply.
+    /// It is no JSON, is nested too deeply, or has a key twice in one object.
     #[error("{file}:{line}: {message}")]
     Unreadable {
         /// The document's name.
@@ -54,7 +57,7 @@ struct Text {
     name: String,
     /// The path below the document's folder; empty for the document itself.
     path: String,
-    text: Arc<[u8]>,
+    bytes: Arc<[u8]>,
     /// How many bytes a byte order mark takes.
     skipped: usize,
     /// Where lines begin, past the first.
@@ -132,6 +135,7 @@ impl Texts {
         let mut found = Vec::new();
         let scan = Scan {
             left: limits.max_depth,
+            reference: false,
             found: &mut found,
         };
         let mut reader = serde_json::Deserializer::from_slice(json);
@@ -159,7 +163,7 @@ impl Texts {
         self.list.push(Text {
             name,
             path,
-            text,
+            bytes: text,
             skipped,
             lines: OnceCell::new(),
         });
@@ -168,7 +172,7 @@ impl Texts {
 
     pub(super) fn text(&self, file: usize) -> Option<&[u8]> {
         let text = self.list.get(file)?;
-        text.text.get(text.skipped..)
+        text.bytes.get(text.skipped..)
     }
 
     pub(super) fn name(&self, file: usize) -> &str {
@@ -196,11 +200,11 @@ impl Texts {
         };
         let lines = text
             .lines
-            .get_or_init(|| memchr::memchr_iter(b'\n', &text.text).collect());
+            .get_or_init(|| memchr::memchr_iter(b'\n', &text.bytes).collect());
         let offset = piece
             .as_ptr()
             .addr()
-            .wrapping_sub(text.text.as_ptr().addr());
+            .wrapping_sub(text.bytes.as_ptr().addr());
         1 + lines.partition_point(|end| *end < offset) as u64
     }
 }
@@ -239,18 +243,22 @@ pub(in crate::openapi) fn join(here: &str, path: &str) -> Option<String> {
     Some(steps.join("/"))
 }
 
-/// Walks a text once: it must be JSON, not too deep; every reference to a file is noted.
+/// Walks a text once: it must be JSON, not too deep, and no key may stand twice in an object;
+/// every reference to a file is noted.
 struct Scan<'f> {
     left: usize,
+    /// It is the value of a member `$ref`.
+    reference: bool,
     found: &'f mut Vec<String>,
 }
 
 impl Scan<'_> {
-    fn deeper<E: serde::de::Error>(&mut self) -> Result<Scan<'_>, E> {
+    fn deeper<E: serde::de::Error>(&mut self, reference: bool) -> Result<Scan<'_>, E> {
         let left = self.left.checked_sub(1);
         let left = left.ok_or_else(|| E::custom("is nested too deeply"))?;
         Ok(Scan {
             left,
+            reference,
             found: self.found,
         })
     }
@@ -287,7 +295,10 @@ impl<'de> Visitor<'de> for Scan<'_> {
         Ok(())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        if self.reference && !text.starts_with('#') && self.found.len() < MOST_FILES * 100 {
+            self.found.push(text.to_owned());
+        }
         Ok(())
     }
 
@@ -297,41 +308,52 @@ impl<'de> Visitor<'de> for Scan<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
         while items
-            .next_element_seed(self.deeper::<A::Error>()?)?
+            .next_element_seed(self.deeper::<A::Error>(false)?)?
             .is_some()
         {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
-        while let Some(key) = members.next_key::<String>()? {
-            if key == "$ref" {
-                members.next_value_seed(Reference(self.deeper::<A::Error>()?))?;
-            } else {
-                members.next_value_seed(self.deeper::<A::Error>()?)?;
+        let mut seen = Keys::default();
+        while let Some(Key(key)) = members.next_key()? {
+            // The reader of trees would read such a member's text as one more document.
+            if key.starts_with("$serde_json::") {
+                return Err(A::Error::custom("a key that no document has"));
             }
+            let reference = key == "$ref";
+            if let Err(key) = seen.add(key) {
+                let shown: String = key.chars().take(60).collect();
+                return Err(A::Error::custom(format!("the key `{shown}` stands twice")));
+            }
+            members.next_value_seed(self.deeper::<A::Error>(reference)?)?;
         }
         Ok(())
     }
 }
 
-/// The value of a member `$ref`, which is a reference if it is a string.
-struct Reference<'f>(Scan<'f>);
+/// The keys of one object.
+#[derive(Default)]
+struct Keys<'de> {
+    few: Vec<Cow<'de, str>>,
+    many: HashSet<Cow<'de, str>>,
+}
 
-impl<'de> DeserializeSeed<'de> for Reference<'_> {
-    type Value = ();
+impl<'de> Keys<'de> {
+    /// Most keys that are compared one by one.
+    const FEW: usize = 16;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
-        let raw: &serde_json::value::RawValue = serde::Deserialize::deserialize(reader)?;
-        if raw.get().starts_with('"') {
-            let text: String = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-            if !text.starts_with('#') && self.0.found.len() < MOST_FILES * 100 {
-                self.0.found.push(text);
-            }
-            return Ok(());
+    /// Takes a key over, or gives it back if it is there already.
+    fn add(&mut self, key: Cow<'de, str>) -> Result<(), Cow<'de, str>> {
+        if self.few.contains(&key) || self.many.contains(&key) {
+            return Err(key);
         }
-        let mut inner = serde_json::Deserializer::from_str(raw.get());
-        self.0.deserialize(&mut inner).map_err(D::Error::custom)
+        if self.few.len() < Self::FEW {
+            self.few.push(key);
+        } else {
+            self.many.insert(key);
+        }
+        Ok(())
     }
 }
 

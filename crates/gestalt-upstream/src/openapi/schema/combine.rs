@@ -2,12 +2,23 @@
 
 use serde_json::{Map, Value, json};
 
+/// Most parts that become one; more stay parts.
+const MOST_PARTS: usize = 64;
+
+/// Where a schema in the making keeps the names of the members that it has in the other
+/// direction only. No keyword of a document is called so when it gets here.
+pub(super) const HIDDEN: &str = "x-hidden";
+
 /// Puts the parts of `allOf` into the schema itself where that says the same; elsewhere they
 /// stay.
 pub(super) fn all_of(mut schema: Map<String, Value>) -> Map<String, Value> {
     let Some(Value::Array(parts)) = schema.remove("allOf") else {
         return schema;
     };
+    if parts.len() > MOST_PARTS {
+        schema.insert("allOf".to_owned(), parts.into());
+        return schema;
+    }
     let single = parts.len() == 1;
     let mut merged = Map::new();
     let own = Value::Object(schema.clone());
@@ -46,8 +57,8 @@ fn add(merged: &mut Map<String, Value>, part: &Map<String, Value>) -> bool {
             properties(merged, value);
             true
         }
-        "required" => {
-            required(merged, value);
+        "required" | HIDDEN => {
+            names(merged, word, value);
             true
         }
         // Of the whole, see above.
@@ -77,6 +88,11 @@ fn properties(merged: &mut Map<String, Value>, more: &Value) {
             None => schema.clone(),
             Some(one) if one == schema => continue,
             Some(one) => {
+                if let Some(parts) = only_parts(one) {
+                    let more = parts.iter().chain([schema]).cloned();
+                    known.insert(name.clone(), json!({"allOf": more.collect::<Value>()}));
+                    continue;
+                }
                 let both = json!({"allOf": [one, schema]});
                 let both = both.as_object().cloned().unwrap_or_default();
                 Value::Object(all_of(both))
@@ -86,9 +102,15 @@ fn properties(merged: &mut Map<String, Value>, more: &Value) {
     }
 }
 
-fn required(merged: &mut Map<String, Value>, more: &Value) {
+/// The parts of what is nothing but parts that could not become one.
+fn only_parts(schema: &Value) -> Option<&Vec<Value>> {
+    let schema = schema.as_object().filter(|schema| schema.len() == 1)?;
+    schema.get("allOf")?.as_array()
+}
+
+fn names(merged: &mut Map<String, Value>, word: &str, more: &Value) {
     let known = merged
-        .entry("required")
+        .entry(word)
         .or_insert_with(|| Value::Array(Vec::new()));
     let (Value::Array(known), Value::Array(more)) = (known, more) else {
         return;
@@ -98,6 +120,42 @@ fn required(merged: &mut Map<String, Value>, more: &Value) {
             known.push(name.clone());
         }
     }
+}
+
+/// Takes the names of hidden members out of `required`, of the schema and of its parts, and
+/// gives them.
+pub(super) fn hide(schema: &mut Map<String, Value>) -> Option<Value> {
+    let mut hidden = Map::new();
+    let mut take = |schema: &mut Map<String, Value>| {
+        if let Some(more) = schema.remove(HIDDEN) {
+            names(&mut hidden, HIDDEN, &more);
+        }
+    };
+    take(schema);
+    let parts = schema.get_mut("allOf").and_then(Value::as_array_mut);
+    parts
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+        .for_each(&mut take);
+    let hidden = hidden.remove(HIDDEN)?;
+    let is_hidden = |name: &Value| hidden.as_array().is_some_and(|list| list.contains(name));
+    let leave = |schema: &mut Map<String, Value>| {
+        if let Some(Value::Array(required)) = schema.get_mut("required") {
+            required.retain(|name| !is_hidden(name));
+            if required.is_empty() {
+                schema.remove("required");
+            }
+        }
+    };
+    leave(schema);
+    let parts = schema.get_mut("allOf").and_then(Value::as_array_mut);
+    parts
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+        .for_each(leave);
+    Some(hidden)
 }
 
 /// A schema that null holds to as well (`nullable` of OpenAPI 3.0).

@@ -2,8 +2,11 @@
 //! to its reader, with values that they may have. What else stands there is dropped:
 //! examples, `xml`, `externalDocs`, `discriminator`, identifiers, and everything of `x-`.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Number, Value};
 
+use super::combine::HIDDEN;
 use super::{Direction, Making};
 use crate::openapi::document::Node;
 
@@ -23,6 +26,10 @@ impl<'t> Making<'_, 't> {
             if let Some((word, value)) = self.keyword(node, &word, &value, depth + 1) {
                 out.insert(word.to_owned(), value);
             }
+        }
+        let hidden = self.hidden(node);
+        if !hidden.is_empty() {
+            out.insert(HIDDEN.to_owned(), hidden.into());
         }
         exclusive(&mut out, "exclusiveMinimum", "minimum");
         exclusive(&mut out, "exclusiveMaximum", "maximum");
@@ -60,7 +67,7 @@ impl<'t> Making<'_, 't> {
             "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties"
             | "maxProperties" | "minContains" | "maxContains" => count(value),
             "uniqueItems" | "deprecated" => value.flag().filter(|flag| *flag).map(Value::from),
-            "required" => self.required(whole, value),
+            "required" => required(value),
             "properties" => Some(self.properties(value, depth)),
             "patternProperties" => Some(self.by_pattern(value, depth)),
             "dependentSchemas" => Some(self.by_name(value, depth)),
@@ -119,18 +126,14 @@ impl<'t> Making<'_, 't> {
         Value::Object(out)
     }
 
-    /// The required members, without those that are not there in this direction.
-    fn required(&self, whole: &Node<'t>, value: &Node<'t>) -> Option<Value> {
-        let properties = whole.get("properties");
-        let mut names: Vec<Value> = Vec::new();
-        for name in value.items().iter().filter_map(Node::text) {
-            let member = properties.as_ref().and_then(|members| members.get(&name));
-            let name = Value::from(name);
-            if !member.is_some_and(|member| self.is_hidden(&member)) && !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        (!names.is_empty()).then(|| names.into())
+    /// The members that are not there in this direction.
+    fn hidden(&self, whole: &Node<'t>) -> Vec<Value> {
+        let members = whole.get("properties").map(|members| members.members());
+        let members = members.unwrap_or_default().into_iter();
+        members
+            .filter(|(_, member)| self.is_hidden(member))
+            .map(|(name, _)| name.into())
+            .collect()
     }
 
     fn by_pattern(&mut self, value: &Node<'t>, depth: usize) -> Value {
@@ -161,6 +164,17 @@ impl<'t> Making<'_, 't> {
         let list: Vec<Value> = items.iter().map(|item| self.part(item, depth)).collect();
         (!list.is_empty()).then(|| list.into())
     }
+}
+
+fn required(value: &Node<'_>) -> Option<Value> {
+    let mut names: Vec<Value> = Vec::new();
+    let mut seen = HashSet::new();
+    for name in value.items().iter().filter_map(Node::text) {
+        if seen.insert(name.clone()) {
+            names.push(name.into());
+        }
+    }
+    (!names.is_empty()).then(|| names.into())
 }
 
 /// The types that are types.
@@ -197,7 +211,7 @@ fn count(value: &Node<'_>) -> Option<Value> {
     }
     let float = value.as_f64()?;
     let text =
-        (float.fract() == 0.0 && float >= 0.0 && float < 9e15).then(|| format!("{float}"))?;
+        (float.fract() == 0.0 && (0.0..9e15).contains(&float)).then(|| format!("{float}"))?;
     Some(Value::Number(Number::from(text.parse::<u64>().ok()?)))
 }
 

@@ -1,4 +1,5 @@
-//! A schema that is too large is trimmed, by these rules in this order, until it fits:
+//! A schema that is too large or too deep is trimmed, by these rules in this order, until it
+//! fits:
 //!
 //! 1. descriptions more than three levels down are dropped;
 //! 2. what is deeper than 8, then 6, 5, 4, 3, 2 levels and one level is left open, with
@@ -9,7 +10,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::whole::named;
+use super::size;
+use super::whole::{depth, named};
+
+/// Arrays and objects within each other that a schema may have: readers of JSON give up at
+/// 128, and more is put around it.
+const DEEPEST: usize = 80;
 
 /// Levels that stay, and levels whose descriptions stay.
 const STEPS: &[(usize, usize)] = &[
@@ -28,10 +34,15 @@ const MOST_VALUES: usize = 30;
 /// combinations than this are looked into.
 const DEEPEST_COMBINATION: usize = 12;
 
+/// Whether a schema may stay as it is.
+pub(super) fn fits(schema: &Value, limit: usize) -> bool {
+    super::size::fits(schema, limit) && depth(schema) <= DEEPEST
+}
+
 /// Trims a schema, and says by which rule if more than descriptions went.
 pub(super) fn trim(schema: &Value, limit: usize) -> (Value, Option<String>) {
     let plain = without_descriptions(schema, 0);
-    if plain.to_string().len() <= limit {
+    if fits(&plain, limit) {
         return (plain, None);
     }
     let definitions = schema.get("$defs").and_then(Value::as_object);
@@ -43,7 +54,7 @@ pub(super) fn trim(schema: &Value, limit: usize) -> (Value, Option<String>) {
             full: false,
         };
         let cut = cutting.schema(schema, *levels, 0, 0);
-        if !cutting.full && cut.to_string().len() <= limit {
+        if !cutting.full && fits(&cut, limit) {
             let rule = format!("what is deeper than {levels} levels is left open");
             return (cut, Some(rule));
         }
@@ -92,11 +103,11 @@ impl Cutting<'_> {
             return Value::Object(Map::new());
         }
         let mut out = Map::new();
-        if let Some(target) = named(object).and_then(|name| self.definitions?.get(name)) {
-            let target = target.clone();
-            if let Value::Object(target) = self.schema(&target, levels, level, combined + 1) {
-                out = target;
-            }
+        let definitions = self.definitions;
+        if let Some(target) = named(object).and_then(|name| definitions?.get(name))
+            && let Value::Object(target) = self.schema(target, levels, level, combined + 1)
+        {
+            out = target;
         }
         for (word, value) in object {
             let made = match word.as_str() {
@@ -116,9 +127,8 @@ impl Cutting<'_> {
                 | "propertyNames" => None,
                 "description" | "title" if level > self.described => None,
                 "enum" if is_long(value) => None,
-                "properties" | "patternProperties" if level >= levels => None,
+                "properties" | "patternProperties" | "required" if level >= levels => None,
                 "properties" | "patternProperties" => Some(self.members(value, levels, level)),
-                "required" if level >= levels => None,
                 "items" | "additionalProperties" | "prefixItems"
                     if level >= levels && !value.is_boolean() =>
                 {

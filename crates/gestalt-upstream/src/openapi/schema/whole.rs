@@ -5,8 +5,23 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
+use super::size::fits;
+
 /// A definition that is no longer than this, in bytes of JSON, stands wherever it is used.
 const SMALL: usize = 300;
+/// Definitions that are put in place of references one within the other; further ones stay.
+const DEEPEST_PLACE: usize = 12;
+/// Arrays and objects within each other of what is put in the place of a reference.
+const DEEPEST_PLACED: usize = 32;
+
+/// Arrays and objects within each other.
+pub(super) fn depth(value: &Value) -> usize {
+    match value {
+        Value::Object(object) => 1 + object.values().map(depth).max().unwrap_or_default(),
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
 
 /// The definition that a schema refers to.
 pub(super) fn named(schema: &Map<String, Value>) -> Option<&str> {
@@ -114,11 +129,14 @@ impl Placing<'_> {
         if let Some(known) = self.placed.get(name) {
             return known.clone();
         }
+        if self.inside.len() >= DEEPEST_PLACE {
+            return None;
+        }
         self.inside.push(name.to_owned());
         let schema = self.put(self.definitions.get(name)?);
         self.inside.pop();
         let once = self.uses.get(name).copied().unwrap_or_default() < 2;
-        let fits = once || schema.to_string().len() <= SMALL;
+        let fits = (once || fits(&schema, SMALL)) && depth(&schema) <= DEEPEST_PLACED;
         let placed = (fits && !self.circular.contains(name)).then_some(schema);
         let placed = placed.filter(Value::is_object);
         self.placed.insert(name.to_owned(), placed.clone());
