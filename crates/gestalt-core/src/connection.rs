@@ -130,7 +130,7 @@ pub struct AuthMapping {
 /// A value that is written down or taken from a credential field.
 #[derive(Clone, Debug)]
 pub enum MappedValue {
-    /// Always this text; not a secret.
+    /// Always this text.
     Literal(String),
     /// The field of this name, with a text before it (`Bearer `).
     Field {

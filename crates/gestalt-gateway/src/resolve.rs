@@ -428,5 +428,22 @@ pub(crate) fn inject(
         .filter(|(name, _)| secret_field(name))
         .map(|(_, secret)| secret.clone())
         .collect();
+    injection.mask.extend(written_secrets(entry));
     Ok(injection)
+}
+
+/// The texts that the mapping itself writes into the credential: what the operator took from
+/// a secret reference looks like any other by now.
+fn written_secrets(entry: &ConnectionEntry) -> impl Iterator<Item = Secret> {
+    // These say how to answer; answers hold the same words without telling anything.
+    let says_how = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.ends_with("version") || matches!(&*name, "accept" | "content-type" | "user-agent")
+    };
+    let mapping = &entry.definition.mapping;
+    let written = mapping.headers.iter().chain(&mapping.query);
+    written.filter_map(move |(name, value)| match value {
+        MappedValue::Literal(text) if !says_how(name) => Some(Secret::new(text.clone())),
+        _ => None,
+    })
 }
