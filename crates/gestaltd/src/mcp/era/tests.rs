@@ -15,7 +15,7 @@ fn of(method: &str, params: &str, lines: &[(&'static str, &str)]) -> Result<Era,
     match open(text.as_bytes(), 8, &headers) {
         Ok((_, _, era)) => Ok(era),
         Err((id, fault)) => {
-            assert_eq!(id.map(|id| id.json()), Some("1"));
+            assert_eq!(id.map(super::super::frame::Id::json), Some("1"));
             assert_eq!(fault.status(), 400);
             Err(fault.code())
         }
