@@ -2,9 +2,11 @@
 
 mod bodies;
 mod documents;
+mod hostile;
 mod names;
 mod parameters;
 mod responses;
+mod schemas;
 mod security;
 mod servers;
 

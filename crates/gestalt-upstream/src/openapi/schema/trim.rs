@@ -10,7 +10,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::size;
 use super::whole::{depth, named};
 
 /// Arrays and objects within each other that a schema may have: readers of JSON give up at
