@@ -14,6 +14,7 @@ mod request;
 mod schema;
 mod style;
 mod surface;
+mod target;
 mod template;
 
 pub(crate) use answer::Answering;

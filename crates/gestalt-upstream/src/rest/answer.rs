@@ -12,9 +12,10 @@ use http::{HeaderMap, HeaderName, Method, StatusCode, response};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use super::compile::{CompiledOperation, is_json_type};
+use super::compile::CompiledOperation;
 use super::json;
 use super::page::{Paging, by_link};
+use super::target::is_json_type;
 use crate::body::{Answer, Limits, open, read_whole, small};
 use crate::call::{Injection, Reply, ReplyBody, Stopped};
 use crate::egress::Arrived;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use gestalt_core::Schema;
 use gestalt_core::host::EgressRules;
 use gestalt_core::name::OperationName;
-use gestalt_core::operation::{Location, MediaKind, Operation, Parameter, Style};
+use gestalt_core::operation::{Location, MediaKind, Operation, Parameter};
 use gestalt_core::plugin::Plugin;
 use http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use url::Url;
 
@@ -18,29 +18,10 @@ use super::bodies::BodyPlan;
 use super::input::{Input, Inputs};
 use super::schema::{Shape, Source};
 use super::surface::{FlatSchema, Offered};
+use super::target::{Target, header_name};
 use super::template::{Template, push_encoded};
 use crate::egress::{Denied, Egress, Origin, Policy};
 use crate::{Settings, UpstreamError};
-
-/// Headers that belong to the connection, the body or the credential: no parameter and no
-/// fixed header of an operation may be one.
-const OWN_HEADERS: &[&str] = &[
-    "accept-encoding",
-    "authorization",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// A plugin, ready to be called.
 #[derive(Debug)]
@@ -77,9 +58,7 @@ impl CompiledPlugin {
                 base
             } else {
                 let place = place_of(operation);
-                bases
-                    .entry(url)
-                    .or_insert(Base::new(url, Some(&policy), &place)?)
+                bases.entry(url).or_insert(Base::new(url, &place)?)
             };
             let compiled = previous
                 .and_then(|previous| previous.shared(operation.name.as_str()))
@@ -150,7 +129,7 @@ pub(crate) struct Base {
 }
 
 impl Base {
-    fn new(url: &Url, policy: Option<&Policy>, place: &str) -> Result<Arc<Self>, UpstreamError> {
+    fn new(url: &Url, place: &str) -> Result<Arc<Self>, UpstreamError> {
         let wrong = |message: &str| Err(UpstreamError::config(format!("{place}.baseUrl"), message));
         if url.query().is_some() || url.fragment().is_some() {
             return wrong("holds a query or fragment");
@@ -159,14 +138,11 @@ impl Base {
             return wrong("holds a user name or password; a credential belongs in a connection");
         }
         let uri = url.as_str().parse::<http::Uri>().ok();
+        // Whether it may be reached is asked at the call, so that one operation that may not
+        // does not keep the others from starting.
         let Some(uri) = uri.filter(|_| Origin::of_url(url).is_some()) else {
             return wrong("is no http or https URL");
         };
-        // An address that is not public is refused at the call, so that one such plugin does
-        // not keep the others from starting; a host that nobody allowed is a mistake here.
-        if let Some(Err(denied)) = policy.map(|policy| policy.check_host(&uri)) {
-            return wrong(&denied.to_string());
-        }
         let parts = uri.into_parts();
         match (parts.scheme, parts.authority) {
             (Some(scheme), Some(authority)) => Ok(Arc::new(Self {
@@ -177,87 +153,6 @@ impl Base {
             _ => wrong("is no http or https URL"),
         }
     }
-}
-
-/// How a parameter with a content type of its own is written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Content {
-    /// As JSON.
-    Json,
-    /// As the string that it is; any other value as JSON.
-    Text,
-}
-
-/// A parameter outside the body, compiled.
-#[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) location: Location,
-    pub(crate) style: Style,
-    pub(crate) explode: bool,
-    pub(crate) allow_reserved: bool,
-    /// Sent as one text instead of by style: a string as it is where this is no JSON.
-    pub(crate) content: Option<Content>,
-    /// The upstream's name, as it is.
-    pub(crate) wire: String,
-    /// The upstream's name, percent-encoded.
-    pub(crate) key: String,
-    /// For headers.
-    pub(crate) header: Option<HeaderName>,
-}
-
-impl Target {
-    fn new(parameter: &Parameter, place: &str) -> Result<Self, UpstreamError> {
-        let mut key = String::new();
-        push_encoded(&mut key, &parameter.wire_name);
-        let header = match parameter.location {
-            Location::Header => Some(header_name(&parameter.wire_name, place)?),
-            _ => None,
-        };
-        let content = parameter.content_type.as_deref();
-        let content = content.map(|content_type| match is_json_type(content_type) {
-            true => Content::Json,
-            false => Content::Text,
-        });
-        Ok(Self {
-            location: parameter.location,
-            style: parameter.style,
-            explode: parameter.explode,
-            allow_reserved: parameter.allow_reserved,
-            content,
-            wire: parameter.wire_name.clone(),
-            key,
-            header,
-        })
-    }
-}
-
-impl Target {
-    /// Says whether a query name is this parameter's: by itself, or as a key below it.
-    pub(crate) fn is_named(&self, name: &str) -> bool {
-        name.strip_prefix(&self.wire)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
-    }
-}
-
-/// Says whether a content type is JSON.
-pub(crate) fn is_json_type(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default();
-    let essence = essence.trim().to_ascii_lowercase();
-    essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
-}
-
-fn header_name(name: &str, place: &str) -> Result<HeaderName, UpstreamError> {
-    let lower = name.to_ascii_lowercase();
-    if OWN_HEADERS.contains(&lower.as_str()) {
-        return Err(UpstreamError::config(
-            place,
-            format!(
-                "the header `{name}` is the gateway's own; a credential belongs in a connection"
-            ),
-        ));
-    }
-    HeaderName::from_bytes(lower.as_bytes())
-        .map_err(|_| UpstreamError::config(place, format!("`{name}` is no header name")))
 }
 
 /// The headers of every request, whatever the operation.
@@ -303,7 +198,7 @@ impl CompiledOperation {
     /// [`UpstreamError::Config`], with the place in the definition.
     pub fn check(operation: &Arc<Operation>, base_url: &Url) -> Result<(), UpstreamError> {
         let url = operation.base_url.as_ref().unwrap_or(base_url);
-        let base = Base::new(url, None, &place_of(operation))?;
+        let base = Base::new(url, &place_of(operation))?;
         Self::new(operation, &base, &Arc::default()).map(drop)
     }
 

@@ -7,13 +7,14 @@ use http::header::{CONTENT_TYPE, COOKIE};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Uri};
 
-use super::compile::{CompiledOperation, Content, Target};
+use super::compile::CompiledOperation;
 use super::input::Values;
 use super::json;
 use super::page::Paging;
 use super::pairs::Pairs;
 use super::schema::Given;
 use super::style::{Form, Writing};
+use super::target::{Content, Target};
 use super::template::{climbs, push_encoded};
 use crate::body::OutBody;
 use crate::call::{Arguments, Injection, RequestBody};

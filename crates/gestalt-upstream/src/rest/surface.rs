@@ -1,5 +1,7 @@
 //! The flat schema of an operation's arguments.
 
+use std::fmt::Write;
+
 use gestalt_core::Schema;
 use serde_json::{Map, Value, json};
 
@@ -90,7 +92,7 @@ impl FlatSchema {
                     let comma = if object.is_empty() { "" } else { "," };
                     let text = Value::from(text);
                     schema.pop();
-                    schema.push_str(&format!("{comma}\"description\":{text}}}"));
+                    let _ = write!(schema, "{comma}\"description\":{text}}}");
                 }
                 Value::Bool(true) => schema = json!({ "description": text }).to_string(),
                 _ => {}

@@ -9,8 +9,8 @@ use gestalt_core::Schema;
 use gestalt_core::operation::{FieldEncoding, Media, MediaKind, Style};
 use serde_json::{Map, Value, json};
 
-use crate::rest::compile::is_json_type;
 use crate::rest::schema::{Types, resolve};
+use crate::rest::target::is_json_type;
 
 /// The encoding of bytes among arguments.
 const BASE64: &str = "base64";

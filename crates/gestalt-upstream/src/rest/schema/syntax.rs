@@ -75,7 +75,7 @@ impl Walk<'_> {
                 }
                 _ => false,
             },
-            "enum" => value.is_array(),
+            "enum" | "examples" => value.is_array(),
             "required" => is_names(value),
             "dependentRequired" => value
                 .as_object()
@@ -87,7 +87,6 @@ impl Walk<'_> {
             "uniqueItems" | "deprecated" | "readOnly" | "writeOnly" => value.is_boolean(),
             "format" | "title" | "description" | "$comment" | "contentEncoding"
             | "contentMediaType" => value.is_string(),
-            "examples" => value.is_array(),
             "pattern" => match value.as_str() {
                 Some(pattern) => return regex(pattern),
                 None => false,
