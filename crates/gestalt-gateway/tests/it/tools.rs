@@ -178,7 +178,7 @@ async fn names_that_collide_are_refused_at_load_with_both_and_the_remedy() {
     catalogue.plugins = vec![of("a", "b_c"), of("a_b", "c")];
     let error = test.gateway.reload(catalogue).await.unwrap_err();
     assert!(matches!(&error, OpenError::Plugin { plugin, .. } if plugin == "a_b"));
-    insta::assert_snapshot!(error, @"");
+    insta::assert_snapshot!(error, @r#"plugin `a_b`: operation `c` and operation `b_c` of plugin `a` would both be the tool `a_b_c`. Give one another name: `allowedOperations: { c: { alias: … } }`, with the others that it is to have beside it"#);
 }
 
 fn described() -> Operation {
@@ -240,9 +240,9 @@ async fn a_tool_says_what_it_does() {
     assert_eq!(undescribed.annotations.destructive, None);
 }
 
-#[tokio::test]
-async fn a_choice_is_declared_where_there_is_one() {
-    let test = TestGateway::with(|setup, _| {
+/// A tracker with three connections, and operations that want some of them.
+async fn choosing() -> TestGateway {
+    TestGateway::with(|setup, _| {
         let tracker = &mut setup.catalogue.plugins[0];
         tracker.connections = vec![
             connection("default", Mode::User),
@@ -267,7 +267,12 @@ async fn a_choice_is_declared_where_there_is_one() {
             .operations
             .push(security("with_two", of(&["shared", "default"])));
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn a_choice_is_declared_where_there_is_one() {
+    let test = choosing().await;
     let bob = test.cookie(&test.bob);
     let properties = |set: &ToolSet, name: &str| {
         let schema = schema(find(set, name));

@@ -7,8 +7,10 @@
 
 use serde_json::{Map, Value, json};
 
-/// Members of a schema that hold one, several, and named ones.
-const LISTS: [&str; 3] = ["allOf", "anyOf", "prefixItems"];
+/// Members of a schema that hold several.
+const LISTS: [&str; 2] = ["allOf", "prefixItems"];
+
+/// Members that stay as they are.
 const KEPT: [&str; 6] = [
     "$ref",
     "title",
@@ -75,15 +77,11 @@ fn relax(schema: Value) -> Value {
                 let named = named.into_iter().map(|(name, value)| (name, relax(value)));
                 out.insert(name, Value::Object(named.collect()));
             }
-            ("items", value) => {
-                out.insert(name, relax(value));
-            }
-            ("additionalProperties", value @ Value::Object(_)) => {
+            ("items", value) | ("additionalProperties", value @ Value::Object(_)) => {
                 out.insert(name, relax(value));
             }
             // Alternatives that assert less than they did may well hold together.
-            ("oneOf", Value::Array(list)) => alternatives(&mut out, list),
-            ("anyOf", Value::Array(list)) => alternatives(&mut out, list),
+            ("oneOf" | "anyOf", Value::Array(list)) => alternatives(&mut out, list),
             ("enum", Value::Array(values)) => {
                 out.insert("examples".to_owned(), Value::Array(values));
             }

@@ -73,7 +73,7 @@ impl ToolSet {
             let accounts = Accounts::new(first.plugin(), rows);
             let mut written = Written::default();
             for row in rows_of_plugin {
-                set.add(row, own, caller, &accounts, &mut written);
+                set.add((row, own), caller, &accounts, &mut written);
             }
         }
         let digests: Vec<&[u8]> = set.tools.iter().map(|tool| &tool.digest[..]).collect();
@@ -83,8 +83,7 @@ impl ToolSet {
 
     fn add(
         &mut self,
-        row: &Row,
-        own: bool,
+        (row, own): (&Row, bool),
         caller: &Caller,
         accounts: &Accounts,
         written: &mut Written,

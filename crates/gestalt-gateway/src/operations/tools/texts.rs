@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use gestalt_core::Schema;
@@ -109,7 +110,7 @@ pub(crate) struct Texts {
 impl Texts {
     pub(super) fn new(plugin: &PluginEntry, definition: &Operation) -> Self {
         let compiled = plugin.compiled.operation(definition.name.as_str());
-        let schema = compiled.map(|operation| operation.input_schema());
+        let schema = compiled.map(gestalt_upstream::CompiledOperation::input_schema);
         let output = definition.response.schema.as_ref();
         Self {
             title: definition.title.as_deref().map(Arc::from),
@@ -133,7 +134,9 @@ fn describe(definition: &Operation) -> String {
         .find(|said| !said.trim().is_empty())
     {
         Some(said) => text.push_str(said),
-        None => text.push_str(&format!("{} {}", definition.method, definition.path)),
+        None => {
+            let _infallible = write!(text, "{} {}", definition.method, definition.path);
+        }
     }
     text
 }
