@@ -156,10 +156,9 @@ fn named(mut slots: Vec<Slot>) -> Vec<Slot> {
 
 fn operation(slots: &[Slot], body: &BodySlot) -> Operation {
     let in_path = slots.iter().filter(|slot| slot.location == Location::Path);
-    let path: String = in_path
-        .map(|slot| format!("/{{{}}}/z", slot.wire))
-        .collect();
-    let mut operation = post(&format!("/a{path}"));
+    let segments = in_path.flat_map(|slot| ["/{", &slot.wire, "}/z"]);
+    let path: String = ["/a"].into_iter().chain(segments).collect();
+    let mut operation = post(&path);
     operation.parameters = slots.iter().map(Slot::parameter).collect();
     operation.body = body.definition();
     operation

@@ -101,7 +101,7 @@ impl Tree {
                     .filter_map(|(key, value)| Some((key, value.sent(false)?)))
                     .collect(),
             ),
-            leaf => leaf,
+            leaf @ Self::Leaf(_) => leaf,
         };
         match &kept {
             Self::List(items) if items.is_empty() && !json => None,
