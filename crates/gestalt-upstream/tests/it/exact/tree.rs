@@ -87,8 +87,11 @@ impl Tree {
 
     /// What of it arrives: an empty array or object is like none, unless it is JSON.
     pub(crate) fn sent(self, json: bool) -> Option<Self> {
+        if json {
+            return Some(self.sorted());
+        }
         let kept = match self {
-            other if json => other,
+            Self::Leaf(_) => self,
             Self::List(items) => Self::List(
                 items
                     .into_iter()
@@ -101,13 +104,13 @@ impl Tree {
                     .filter_map(|(key, value)| Some((key, value.sent(false)?)))
                     .collect(),
             ),
-            leaf @ Self::Leaf(_) => leaf,
         };
-        match &kept {
-            Self::List(items) if items.is_empty() && !json => None,
-            Self::Map(members) if members.is_empty() && !json => None,
-            _ => Some(kept.sorted()),
-        }
+        let nothing = match &kept {
+            Self::Leaf(_) => false,
+            Self::List(items) => items.is_empty(),
+            Self::Map(members) => members.is_empty(),
+        };
+        (!nothing).then(|| kept.sorted())
     }
 
     /// Members in the order of their keys.
