@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod host;
 #[cfg(test)]
+mod mcp;
+#[cfg(test)]
 mod seal;
 #[cfg(test)]
 mod token;

@@ -42,7 +42,12 @@ const ROOMS: &[Room] = &[
     room(
         "gestalt-fuzz",
         &[],
-        &["gestalt-core", "gestalt-vault", "gestalt-upstream"],
+        &[
+            "gestalt-core",
+            "gestalt-vault",
+            "gestalt-upstream",
+            "gestaltd",
+        ],
     ),
     room("xtask", &[], &[]),
 ];
