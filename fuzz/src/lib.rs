@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod host;
 #[cfg(test)]
+mod openapi;
+#[cfg(test)]
 mod mcp;
 #[cfg(test)]
 mod seal;
