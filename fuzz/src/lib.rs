@@ -7,9 +7,9 @@
 #[cfg(test)]
 mod host;
 #[cfg(test)]
-mod openapi;
-#[cfg(test)]
 mod mcp;
+#[cfg(test)]
+mod openapi;
 #[cfg(test)]
 mod seal;
 #[cfg(test)]
