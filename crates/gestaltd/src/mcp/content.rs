@@ -28,6 +28,7 @@ const MAX_DEPTH: usize = 100;
 
 /// Bounds of one result.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "each is a maximum, in bytes")]
 pub struct ContentLimits {
     /// Text given at once, in bytes; the rest can be asked for.
     pub max_text_bytes: usize,
@@ -312,12 +313,11 @@ fn first_piece(mut result: Written, rest: Rest, limits: &ContentLimits, held: &H
     } else {
         (None, Some(Arc::new(rest)))
     };
-    match kept {
-        (id, Some(rest)) => piece(&mut result, &rest, id.as_deref(), 0, limits),
-        (_, None) => {
-            result.is_error = true;
-            result.text("The result is too large to be given. Ask for less.");
-        }
+    if let (id, Some(rest)) = kept {
+        piece(&mut result, &rest, id.as_deref(), 0, limits);
+    } else {
+        result.is_error = true;
+        result.text("The result is too large to be given. Ask for less.");
     }
     if !result.is_error && structured && result.structured.is_none() {
         result.structured = Some("{}".to_owned());

@@ -195,9 +195,9 @@ mod tests {
         assert!(held.find(&id, bob, &tool("other")).is_none());
         assert!(held.find("", bob, &tool("list")).is_none());
         assert!(held.find(&id, bob, &tool("list")).is_some());
-        clock.advance(LIFE - Duration::from_secs(1));
+        clock.advance(LIFE / 2);
         assert!(held.find(&id, bob, &tool("list")).is_some());
-        clock.advance(Duration::from_secs(1));
+        clock.advance(LIFE / 2);
         assert!(held.find(&id, bob, &tool("list")).is_none());
     }
 
