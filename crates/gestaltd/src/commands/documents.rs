@@ -52,8 +52,19 @@ pub(super) fn finding(finding: &Finding) -> String {
     let _infallible = write!(line, ": {}", finding.message);
     // A document's text must not write on a terminal what it likes.
     line.chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .map(|letter| {
+            if letter.is_control() || turns(letter) {
+                ' '
+            } else {
+                letter
+            }
+        })
         .collect()
+}
+
+/// Whether a letter turns the direction of what follows it.
+fn turns(letter: char) -> bool {
+    matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// How many findings of a severity are told one by one.

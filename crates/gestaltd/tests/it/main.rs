@@ -15,3 +15,4 @@ mod invoke;
 mod listeners;
 mod login;
 mod mcp;
+mod plugin_command;

@@ -40,7 +40,10 @@ impl Layer<'_> {
             scalar(&document(self.place, file)?),
         );
         if let Some(url) = self.base_url {
-            text.push_str(&format!("        baseUrl: {}\n", scalar(url.as_str())));
+            text.push_str(&format!(
+                "        baseUrl: {}\n",
+                scalar(url.as_str().trim_end_matches('/'))
+            ));
         }
         text.push_str(&self.egress());
         let example = self.imported.operations.first();

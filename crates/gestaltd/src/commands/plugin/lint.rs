@@ -12,7 +12,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::super::{ConfigFiles, Failure, documents};
-use super::columns::count;
+use super::columns::{count, line};
 use super::preview::counts;
 use super::source::{self, Place};
 use crate::config::{self, Builtins, Documents, Environment};
@@ -156,7 +156,7 @@ fn print(reports: &[Report], format: Format) -> Result<(), Failure> {
     for report in reports {
         let mut text = String::new();
         for finding in &report.imported.findings {
-            text.push_str(&documents::finding(finding));
+            text.push_str(&line(&documents::finding(finding), 2_000));
             text.push('\n');
         }
         let plugin = report.plugin.as_ref();

@@ -104,7 +104,7 @@ impl Preview<'_> {
         let mut lines: Vec<String> = imported
             .connections
             .iter()
-            .map(|connection| format!("`{}`: {}", connection.name, how(connection)))
+            .map(|connection| format!("`{}` asks for {}", connection.name, how(connection)))
             .collect();
         let free = imported
             .operations
@@ -163,7 +163,7 @@ impl Preview<'_> {
             .iter()
             .any(|range| range.contains(address, port))
         {
-            return format!("{host} (port {port}), allowed by --allow-cidr");
+            return format!("{host}:{port}, allowed by --allow-cidr");
         }
         let range = AddressRange::exactly(address, port);
         format!(
