@@ -101,7 +101,7 @@ impl Cli {
 }
 
 /// Leaves a command only `PATH`, and `home` as its home and working folder.
-pub(crate) fn bare(command: &mut Command, home: &Path) {
+pub fn bare(command: &mut Command, home: &Path) {
     let path = std::env::var_os("PATH").unwrap_or_default();
     command.env_clear().env("PATH", path).env("HOME", home);
     command.current_dir(home);

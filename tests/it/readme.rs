@@ -132,7 +132,8 @@ fn run(line: &str, cli: &Cli, url: &str) -> String {
     printed
 }
 
-fn matches(pattern: &str, line: &str) -> bool {
+/// Says whether a line is what a document says it is; `…` matches any run of characters.
+pub(crate) fn matches(pattern: &str, line: &str) -> bool {
     let (pattern, line) = (spaced(pattern), spaced(line));
     let parts: Vec<&str> = pattern.split('…').collect();
     let (first, rest) = parts.split_first().unwrap();
