@@ -1,6 +1,7 @@
 //! The loader as a whole; each part has its own tests beside it.
 
 mod accepted;
+mod documents;
 mod refused;
 mod resolved;
 mod schema;
