@@ -7,11 +7,15 @@
 
 mod actions;
 mod browser;
+mod conformance;
 mod httpbin;
 mod isolation;
 mod lifecycle;
 mod local_login;
+mod mcp_clients;
+mod openapi_guide;
 mod peers;
+mod prism;
 mod readme;
 mod s23_secrets;
 mod s50_kill;

@@ -53,6 +53,11 @@ const STEPS: &[(&str, &str, Step)] = &[
         peers_step,
     ),
     ("test", "cargo test of the whole workspace", tests),
+    (
+        "fuzz",
+        "documents and MCP messages, at random for a minute each",
+        fuzz,
+    ),
 ];
 
 struct Timed {
@@ -187,6 +192,16 @@ fn tests(bench: &mut Bench) -> Result {
     }
     test.args(&bench.arguments);
     bench.tally.run(&mut test)
+}
+
+/// What is read from anybody and is no small text: in the step `test` each runs for a second.
+fn fuzz(bench: &mut Bench) -> Result {
+    let mut test = process::cargo(&bench.root);
+    test.args(["test", "--locked", "--package", "gestalt-fuzz", "--"]);
+    test.args(["openapi::", "mcp::"]);
+    bench
+        .tally
+        .run(test.env("BOLERO_RANDOM_TEST_TIME_MS", "60000"))
 }
 
 #[cfg(test)]

@@ -81,7 +81,9 @@ async fn a_second_sigterm_cuts_what_is_under_way_and_loses_no_record() {
         .iter()
         .filter(|record| record["phase"] == "outcome" || record["phase"] == "complete");
     assert!(
-        ended.next().is_some_and(|one| one["outcome"] == "cancelled"),
+        ended
+            .next()
+            .is_some_and(|one| one["outcome"] == "cancelled"),
         "{invocations:#?}"
     );
     assert!(audited(&client, "gap").await.is_empty());
