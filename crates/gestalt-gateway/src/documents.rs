@@ -7,6 +7,7 @@
 
 mod codec;
 mod digest;
+mod error;
 mod files;
 mod folder;
 mod laid;
@@ -30,6 +31,7 @@ use gestalt_upstream::{Resolver, Settings as UpstreamSettings, Upstream};
 use url::Url;
 
 pub use digest::{BadDigest, Digest};
+pub use error::DocumentError;
 
 use files::{Others, Stamp};
 use folder::Folder;
@@ -96,75 +98,6 @@ pub struct Wanted {
     pub credentials: Vec<(Location, String)>,
     /// The plugin's base URL, where it is not the document's.
     pub plugin_base: Option<Url>,
-}
-
-/// A document cannot be taken.
-#[derive(Debug, thiserror::Error)]
-pub enum DocumentError {
-    /// It cannot be read.
-    #[error("cannot read the document `{name}`: {source}")]
-    Unreadable {
-        /// Which.
-        name: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It is larger than the limit, or what it refers to is.
-    #[error("the document `{name}` is larger than {limit} bytes")]
-    TooLarge {
-        /// Which.
-        name: String,
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// It lies outside the folder that it must lie in, possibly by a link.
-    #[error("the document `{name}` lies outside the folder that it may lie in")]
-    Outside {
-        /// Which.
-        name: String,
-    },
-    /// It is neither JSON nor YAML.
-    #[error("the document `{name}` cannot be read: {message}")]
-    Form {
-        /// Which.
-        name: String,
-        /// Why.
-        message: String,
-    },
-    /// It is not the one that the pin names.
-    #[error("the document `{name}` is pinned to {pinned}, and is {seen}")]
-    Pinned {
-        /// Which.
-        name: String,
-        /// What it must be.
-        pinned: Digest,
-        /// What it is.
-        seen: Digest,
-    },
-    /// It has not been fetched.
-    #[error("the document {url} ({digest}) is not kept here")]
-    NotKept {
-        /// Where it is.
-        url: Url,
-        /// What it must be.
-        digest: Digest,
-    },
-    /// It cannot be fetched.
-    #[error("the document {url} cannot be fetched: {source}")]
-    Fetch {
-        /// Where it is.
-        url: Url,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Nothing can be taken over from it.
-    #[error("the document `{name}` cannot be imported: {message}")]
-    Import {
-        /// Which.
-        name: String,
-        /// Why.
-        message: String,
-    },
 }
 
 /// The documents of a config, as read and as remembered.
@@ -267,16 +200,15 @@ impl Documents {
             .as_ref()
             .and_then(|prepared| prepared.read(&mut read));
         let mut stamps: Vec<Stamp> = root.stamp.clone().into_iter().collect();
-        let (imported, others) = match found {
-            Some(imported) => (imported, read),
-            None => {
-                let mut others = others();
-                let imported = self.read(root, &mut others, wanted)?;
-                if let Some(prepared) = prepared.filter(|_| self.writes && !others.failed) {
-                    prepared.write(&others.read, &imported);
-                }
-                (imported, others)
+        let (imported, others) = if let Some(imported) = found {
+            (imported, read)
+        } else {
+            let mut others = others();
+            let imported = self.read(root, &mut others, wanted)?;
+            if let Some(prepared) = prepared.filter(|_| self.writes && !others.failed) {
+                prepared.write(&others.read, &imported);
             }
+            (imported, others)
         };
         let imported = Arc::new(imported);
         // What could not be read may be there next time.
