@@ -4,6 +4,7 @@
 mod generate;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -62,7 +63,8 @@ async fn what_is_generated_for_every_imported_operation_is_accepted_by_prism() {
         let document = peers::npm().join("node_modules").join(case.document);
         let port = gestalt_e2e::program::free_port();
         mocks.push(mock(&document, port).await);
-        config += &format!(
+        let _ = write!(
+            config,
             "  {}:\n    egress: {{ allowedCidrs: [\"127.0.0.1/32:{port}\"] }}\n    surfaces:\n      \
              openapi: {{ document: {}, baseUrl: \"http://127.0.0.1:{port}\" }}\n",
             case.plugin,

@@ -199,9 +199,9 @@ fn fuzz(bench: &mut Bench) -> Result {
     let mut test = process::cargo(&bench.root);
     test.args(["test", "--locked", "--package", "gestalt-fuzz", "--"]);
     test.args(["openapi::", "mcp::"]);
-    bench
-        .tally
-        .run(test.env("BOLERO_RANDOM_TEST_TIME_MS", "60000"))
+    test.env("BOLERO_RANDOM_TEST_TIME_MS", "60000");
+    test.env("BOLERO_RANDOM_ITERATIONS", u64::from(u32::MAX).to_string());
+    bench.tally.run(&mut test)
 }
 
 #[cfg(test)]

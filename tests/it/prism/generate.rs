@@ -35,7 +35,7 @@ impl Maker<'_> {
         }
         for choice in ["oneOf", "anyOf"] {
             if let Some(first) = schema[choice].as_array().and_then(|list| list.first()) {
-                return self.joined(schema, &[first.clone()], choice, depth);
+                return self.joined(schema, std::slice::from_ref(first), choice, depth);
             }
         }
         if let Some(parts) = schema["allOf"].as_array() {
