@@ -97,7 +97,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Notes a document that is to be fetched.
-    pub(super) fn to_fetch(&mut self, wanted: ToFetch) {
+    pub(super) fn not_here(&mut self, wanted: ToFetch) {
         self.to_fetch.push(wanted);
     }
 

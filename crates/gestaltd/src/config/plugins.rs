@@ -23,8 +23,7 @@ use super::scalars::Source;
 use super::selection::{self, AllowEntry, Placed};
 use super::server::Action;
 use super::source::At;
-use openapi::OpenApiEntry;
-use surfaces::{Missing, RestEntry, Surfaces};
+use surfaces::{Beside, Missing, Surfaces};
 
 pub(super) use surfaces::SurfacesEntry;
 
@@ -134,31 +133,24 @@ impl PluginEntry {
         }
         let written = self.connections(manifest.as_ref(), document, checker);
         let egress = self.egress(document, checker);
-        let surfaces = Surfaces {
-            rest: RestEntry::merged(
-                theirs.and_then(|s| s.rest.as_ref()),
-                self.surfaces.rest.as_ref(),
-            ),
-            openapi: OpenApiEntry::merged(
-                theirs.and_then(|s| s.openapi.as_ref()),
-                self.surfaces.openapi.as_ref(),
-            ),
-        };
         let checked = |plugin, opaque| Checked {
             name: name.value.clone(),
             plugin,
             opaque,
         };
-        let offered = match surfaces.read(self, name, &written, &egress, checker) {
+        let definitions: Vec<ConnectionDefinition> =
+            written.iter().map(|(_, one)| one.clone()).collect();
+        let beside = Beside {
+            at: name.at,
+            demo: self.demo_address(checker),
+            connections: self.writes_connections(&written).then_some(&*definitions),
+            egress: &egress,
+        };
+        let surfaces = Surfaces::merged(theirs, &self.surfaces);
+        let offered = match surfaces.read(&beside, checker) {
             Ok(offered) => offered,
             Err(Missing::Surface) if !opaque => {
-                let problem = Problem::new(
-                    format!("the plugin `{}` has no surface", name.value),
-                    name.at,
-                );
-                checker.problem(
-                    problem.help("write `source: ./manifest.yaml`, or `surfaces: { rest: { … } }`"),
-                );
+                checker.problem(no_surface(name));
                 return Some(checked(None, false));
             }
             Err(Missing::Surface | Missing::NotHere) => return Some(checked(None, true)),
@@ -176,21 +168,13 @@ impl PluginEntry {
         if let Some(read) = offered.read {
             checker.report(read.report(&name.value, operations.len(), &egress));
         }
-        let manifest = manifest.as_ref();
+        let told = (offered.title, offered.description);
+        let (display_name, description) = self.described(name, manifest.as_ref(), told);
         let plugin = Plugin {
             name: parsed,
             formerly,
-            display_name: self
-                .display_name
-                .clone()
-                .or_else(|| manifest?.display_name.clone())
-                .or(offered.title)
-                .unwrap_or_else(|| name.value.clone()),
-            description: self
-                .description
-                .clone()
-                .or_else(|| manifest?.description.clone())
-                .or(offered.description),
+            display_name,
+            description,
             base_url: offered.base_url,
             connections,
             operations,
@@ -198,6 +182,23 @@ impl PluginEntry {
         };
         header_conflicts(&plugin, &places, checker);
         Some(checked(Some((plugin, places)), opaque))
+    }
+
+    /// What people call it and what it is for: what the operator says goes before what the
+    /// author does, and that before what a document does.
+    fn described(
+        &self,
+        name: &Located<String>,
+        manifest: Option<&Manifest>,
+        (title, description): (Option<String>, Option<String>),
+    ) -> (String, Option<String>) {
+        let theirs = manifest.and_then(|manifest| manifest.display_name.clone());
+        let display_name = self.display_name.clone().or(theirs).or(title);
+        let theirs = manifest.and_then(|manifest| manifest.description.clone());
+        (
+            display_name.unwrap_or_else(|| name.value.clone()),
+            self.description.clone().or(theirs).or(description),
+        )
     }
 
     /// Whether there are connections instead of a document's own, also where all are wrong.
@@ -421,6 +422,12 @@ fn header_conflicts(plugin: &Plugin, places: &[At], checker: &mut Checker<'_>) {
             }
         }
     }
+}
+
+fn no_surface(name: &Located<String>) -> Problem {
+    let what = format!("the plugin `{}` has no surface", name.value);
+    Problem::new(what, name.at)
+        .help("write `source: ./manifest.yaml`, or `surfaces: { rest: { … } }`")
 }
 
 /// Names a plugin that was not checked, for reports about others.

@@ -6,6 +6,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -113,7 +114,7 @@ pub fn pin(config: &Path, url: &Url, digest: Digest) -> Result<PathBuf, LockErro
     for (url, digest) in all {
         // A text in JSON is one in YAML.
         let quoted = serde_json::Value::String(url);
-        text.push_str(&format!("  {quoted}: {digest}\n"));
+        let _infallible = writeln!(text, "  {quoted}: {digest}");
     }
     let path = folder.join(LOCK_FILE);
     let draft = path.with_extension("yaml.new");

@@ -47,7 +47,7 @@ pub fn to_json(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, String> {
 }
 
 fn lines(text: &[u8]) -> usize {
-    text.iter().filter(|byte| **byte == b'\n').count()
+    text.split(|byte| *byte == b'\n').count() - 1
 }
 
 struct Writer<'a> {
@@ -155,7 +155,7 @@ impl<'a> Writer<'a> {
         map.is_some_and(|map| !map.at_value)
     }
 
-    fn to_line(&mut self) {
+    fn go(&mut self) {
         while self.line < self.here {
             self.out.push('\n');
             self.line += 1;
@@ -172,7 +172,7 @@ impl<'a> Writer<'a> {
             }
             open.empty = false;
         }
-        self.to_line();
+        self.go();
         self.out.len()
     }
 
@@ -233,7 +233,7 @@ impl<'a> Writer<'a> {
     }
 
     fn key(&mut self, text: &str, plain: bool) -> Result<(), String> {
-        self.to_line();
+        self.go();
         let start = self.out.len();
         let Some(open) = self.open.last_mut() else {
             return Ok(());

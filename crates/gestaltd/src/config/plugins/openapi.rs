@@ -124,22 +124,17 @@ impl OpenApiEntry {
         };
         let (at, base, over) = (over.at, &base.value, &over.value);
         // A digest belongs to its document.
-        let (document, digest, by_manifest) = match &over.document {
-            Some(document) => (Some(document.clone()), over.digest.clone(), false),
-            None => {
-                let digest = over.digest.clone().or_else(|| base.digest.clone());
-                (base.document.clone(), digest, true)
-            }
-        };
+        let own = over.document.is_some();
+        let digest = over.digest.clone();
         let value = Self {
-            document,
-            digest,
+            document: over.document.clone().or_else(|| base.document.clone()),
+            digest: digest.or_else(|| base.digest.clone().filter(|_| !own)),
+            by_manifest: !own,
             base_url: over.base_url.clone().or_else(|| base.base_url.clone()),
             variables: laid_on(&base.variables, &over.variables),
             headers: laid_on(&base.headers, &over.headers),
             timeout: over.timeout.or(base.timeout),
             max_response_bytes: over.max_response_bytes.or(base.max_response_bytes),
-            by_manifest,
         };
         Some(Located { value, at })
     }
@@ -184,7 +179,7 @@ impl OpenApiEntry {
                     Problem::new(format!("the document `{url}` is not here: {why}"), document.at)
                         .help("`gestaltd validate` and `gestaltd serve` fetch it from its own host, by https"),
                 );
-                checker.to_fetch(ToFetch {
+                checker.not_here(ToFetch {
                     url,
                     digest,
                     egress: around.egress.clone(),

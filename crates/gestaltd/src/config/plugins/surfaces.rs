@@ -11,11 +11,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::PluginEntry;
 use super::openapi::{Around, Nothing, OpenApiEntry, Read};
 
 use crate::config::check::Checker;
-use crate::config::connections::ConnectionEntry;
 use crate::config::decode::{Entries, Located};
 use crate::config::operations::OperationEntry;
 use crate::config::report::Problem;
@@ -57,8 +55,8 @@ pub(super) struct RestEntry {
 
 /// The surfaces of one plugin, the author's and the operator's together.
 pub(super) struct Surfaces {
-    pub(super) rest: Option<RestEntry>,
-    pub(super) openapi: Option<Located<OpenApiEntry>>,
+    rest: Option<RestEntry>,
+    openapi: Option<Located<OpenApiEntry>>,
 }
 
 /// What the surfaces offer together.
@@ -72,6 +70,18 @@ pub(super) struct Offered {
     pub(super) read: Option<Read>,
 }
 
+/// What the plugin says beside its surfaces.
+pub(super) struct Beside<'a> {
+    /// Where it is named.
+    pub(super) at: At,
+    /// Where the demo's upstream listens, if this is the demo.
+    pub(super) demo: Option<SocketAddr>,
+    /// The connections that are there instead of a document's, if any are.
+    pub(super) connections: Option<&'a [ConnectionDefinition]>,
+    /// What it may reach.
+    pub(super) egress: &'a EgressRules,
+}
+
 /// Why surfaces offer nothing.
 pub(super) enum Missing {
     /// There is none that this build knows.
@@ -83,12 +93,21 @@ pub(super) enum Missing {
 }
 
 impl Surfaces {
+    /// What the author ships, with what the operator writes laid on it.
+    pub(super) fn merged(theirs: Option<&SurfacesEntry>, ours: &SurfacesEntry) -> Self {
+        Self {
+            rest: RestEntry::merged(theirs.and_then(|s| s.rest.as_ref()), ours.rest.as_ref()),
+            openapi: OpenApiEntry::merged(
+                theirs.and_then(|s| s.openapi.as_ref()),
+                ours.openapi.as_ref(),
+            ),
+        }
+    }
+
+    /// What they offer.
     pub(super) fn read(
         &self,
-        plugin: &PluginEntry,
-        name: &Located<String>,
-        written: &[(ConnectionEntry, ConnectionDefinition)],
-        egress: &EgressRules,
+        plugin: &Beside<'_>,
         checker: &mut Checker<'_>,
     ) -> Result<Offered, Missing> {
         let rest = self.rest.as_ref();
@@ -101,10 +120,10 @@ impl Surfaces {
             .into_iter()
             .map(|(operation, at)| (Arc::new(operation), at))
             .collect();
-        let demo = plugin.demo_address(checker);
+        let demo = plugin.demo;
         let own_base = match rest {
             Some(rest) if self.openapi.is_none() || demo.is_some() || rest.has_base_url() => {
-                let base = rest.base_url(name.at, demo, checker);
+                let base = rest.base_url(plugin.at, demo, checker);
                 Some(base.ok_or(Missing::Wrong)?)
             }
             _ => None,
@@ -119,12 +138,10 @@ impl Surfaces {
                 read: None,
             });
         };
-        let definitions: Vec<ConnectionDefinition> =
-            written.iter().map(|(_, one)| one.clone()).collect();
         let around = Around {
             at: openapi.at,
-            connections: plugin.writes_connections(written).then_some(&*definitions),
-            egress,
+            connections: plugin.connections,
+            egress: plugin.egress,
             base_url: own_base.as_ref(),
         };
         let read = openapi
@@ -156,10 +173,7 @@ impl Surfaces {
 
 impl RestEntry {
     /// What the author ships, with what the operator writes laid on it.
-    pub(super) fn merged(
-        theirs: Option<&RestEntry>,
-        ours: Option<&RestEntry>,
-    ) -> Option<RestEntry> {
+    fn merged(theirs: Option<&RestEntry>, ours: Option<&RestEntry>) -> Option<RestEntry> {
         let (Some(base), Some(over)) = (theirs, ours) else {
             return theirs.or(ours).cloned();
         };
