@@ -1,5 +1,6 @@
 //! The layer of the config that adds a plugin: its text, and writing it.
 
+use std::fmt::Write as _;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -40,17 +41,16 @@ impl Layer<'_> {
             scalar(&document(self.place, file)?),
         );
         if let Some(url) = self.base_url {
-            text.push_str(&format!(
-                "        baseUrl: {}\n",
-                scalar(url.as_str().trim_end_matches('/'))
-            ));
+            let url = scalar(url.as_str().trim_end_matches('/'));
+            let _infallible = writeln!(text, "        baseUrl: {url}");
         }
         text.push_str(&self.egress());
         let example = self.imported.operations.first();
         let example = example.map_or("getThing", |operation| operation.name.as_str());
-        text.push_str(&format!(
-            "    # To offer some of the operations only, name them:\n    # allowedOperations: {{ {example}: {{}} }}\n"
-        ));
+        let _infallible = writeln!(
+            text,
+            "    # To offer some of the operations only, name them:\n    # allowedOperations: {{ {example}: {{}} }}"
+        );
         Ok(text)
     }
 
@@ -66,10 +66,10 @@ impl Layer<'_> {
             text.push_str("    egress:\n");
         }
         if !hosts.is_empty() {
-            text.push_str(&format!("      allowedHosts: [{}]\n", list(hosts)));
+            let _infallible = writeln!(text, "      allowedHosts: [{}]", list(hosts));
         }
         if !ranges.is_empty() {
-            text.push_str(&format!("      allowedCidrs: [{}]\n", list(ranges)));
+            let _infallible = writeln!(text, "      allowedCidrs: [{}]", list(ranges));
         }
         text
     }

@@ -1,6 +1,8 @@
 //! What a document would add: its operations as tools, the ways to connect, the hosts, and
 //! what is not taken over as it is.
 
+use std::fmt::Write as _;
+
 use gestalt_core::connection::{AuthKind, AuthMapping, ConnectionDefinition, MappedValue};
 use gestalt_core::document::{Finding, Imported, Severity};
 use gestalt_core::host::{AddressRange, HostPattern};
@@ -82,7 +84,7 @@ impl Preview<'_> {
         let mut text = columns(&rows);
         let more = operations.len().saturating_sub(most);
         if more > 0 {
-            text.push_str(&format!("… and {more} more (--all shows them)\n"));
+            let _infallible = writeln!(text, "… and {more} more (--all shows them)");
         }
         if operations.len() > MANY {
             text.push_str(
