@@ -389,7 +389,7 @@ mod tests {
         for level in 1..20 {
             let before = level - 1;
             let list = vec![format!("*a{before}"); 8].join(", ");
-            text.push_str(&format!("a{level}: &a{level} [{list}]\n"));
+            text += &[&format!("a{level}: &a{level} ["), list.as_str(), "]\n"].concat();
         }
         let error = convert(&text).unwrap_err();
         assert!(error.contains("with what aliases repeat"), "{error}");

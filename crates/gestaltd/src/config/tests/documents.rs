@@ -95,7 +95,7 @@ impl Folder {
 
     /// What is wrong, without the folder's name.
     fn wrong(&self) -> String {
-        let error = self.load().err().expect("the config holds");
+        let error = self.load().expect_err("the config holds");
         self.shown(&error.to_string())
     }
 
@@ -313,10 +313,10 @@ fn findings_name_the_line_that_was_written() {
     let found = findings.iter().find(|one| one.line == line as u64);
     assert!(found.is_some(), "{line}: {findings:#?}");
     // The same document, inline: its lines are the config's.
-    let indented: String = text
-        .lines()
-        .map(|line| format!("          {line}\n"))
-        .collect();
+    let mut indented = String::new();
+    for line in text.lines() {
+        indented += &["          ", line, "\n"].concat();
+    }
     test.config(&format!(
         "    surfaces:\n      openapi:\n        document:\n{indented}"
     ));
