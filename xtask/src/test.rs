@@ -5,6 +5,7 @@
 )]
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::house;
@@ -191,7 +192,7 @@ fn tests(bench: &mut Bench) -> Result {
         test.arg("--workspace");
     }
     test.args(&bench.arguments);
-    bench.tally.run(&mut test)
+    bench.tally.run(seeded(&mut test))
 }
 
 /// What is read from anybody and is no small text: in the step `test` each runs for a second.
@@ -201,7 +202,18 @@ fn fuzz(bench: &mut Bench) -> Result {
     test.args(["openapi::", "mcp::"]);
     test.env("BOLERO_RANDOM_TEST_TIME_MS", "60000");
     test.env("BOLERO_RANDOM_ITERATIONS", u64::from(u32::MAX).to_string());
-    bench.tally.run(&mut test)
+    bench.tally.run(seeded(&mut test))
+}
+
+/// The same inputs at each run, unless the environment says otherwise: a change is judged by
+/// what it changes. Other seeds are for whoever looks for more.
+fn seeded(test: &mut Command) -> &mut Command {
+    for name in ["PROPTEST_RNG_SEED", "BOLERO_RANDOM_SEED"] {
+        if process::setting(name).is_none() {
+            test.env(name, "20260728");
+        }
+    }
+    test
 }
 
 #[cfg(test)]

@@ -37,13 +37,13 @@ pub use gestalt_upstream::{Arguments, BoxedBody, ReplyBody, RequestBody};
 pub use open::OpenError;
 pub use operations::audit::verify_offline;
 pub use operations::backup::{Restored, backup_offline, restore};
+pub use operations::tools::{FoundTool, Tool, ToolAnnotations, ToolSet, tool_name};
 pub use operations::{
     AuditQuery, AuditView, ConnectRequest, ConnectionMethodView, ConnectionView, DisconnectedView,
     ExplainInput, ExplainStepView, ExplanationView, FaultView, FieldView, IntegrationView, MeView,
     NewToken, OperationView, PageQuery, Paged, SessionView, TokenView, VerificationView,
     VerifyInput,
 };
-pub use operations::tools::{FoundTool, Tool, ToolAnnotations, ToolSet, tool_name};
 pub use pipeline::{Asking, Invocation, Reply};
 pub use settings::{CatalogueSettings, Settings};
 

@@ -43,12 +43,12 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use documents::{DocumentReport, Documents, LOCK_FILE, LockError, pin, to_json};
 pub use effective::{
     AuditConfig, Authorization, Builtins, CacheConfig, Config, Database, Durability, Effect,
     LimitConfig, Listen, LocalLogin, LoginConfig, Rule, ServerConfig, SessionConfig, StoreConfig,
     Unsupported,
 };
-pub use documents::{DocumentReport, Documents, LOCK_FILE, LockError, pin, to_json};
 pub use environment::Environment;
 pub use generate::{SCHEMA_FILE, generate, write_new};
 pub use report::ConfigError;
@@ -179,12 +179,7 @@ pub fn load_texts(
     for (path, text) in texts {
         sources.add(path, (*text).to_owned());
     }
-    check_all(
-        &mut sources,
-        environment,
-        builtins,
-        &Documents::looking(),
-    )
+    check_all(&mut sources, environment, builtins, &Documents::looking())
 }
 
 /// The names of the plugins in the files, in the order of writing, whether they hold or not.

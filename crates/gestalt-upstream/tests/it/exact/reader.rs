@@ -179,7 +179,25 @@ fn deep(slot: &Slot, pairs: &[(String, String)]) -> Option<Tree> {
         let steps: Vec<&str> = path.split("][").collect();
         put(&mut root, &steps, leaf(slot.kind, text));
     }
-    root
+    root.map(numbered)
+}
+
+/// Objects whose keys are all numbers are lists in their order; what is not sent leaves a gap.
+fn numbered(tree: Tree) -> Tree {
+    let Tree::Map(members) = tree else {
+        return tree;
+    };
+    let number = |key: &str| key.parse::<usize>().ok();
+    let all = members.iter().all(|(key, _)| number(key).is_some());
+    let mut members: Vec<_> = members
+        .into_iter()
+        .map(|(key, value)| (key, numbered(value)))
+        .collect();
+    if !all {
+        return Tree::Map(members);
+    }
+    members.sort_by_key(|(key, _)| number(key));
+    Tree::List(members.into_iter().map(|(_, value)| value).collect())
 }
 
 fn put(at: &mut Option<Tree>, steps: &[&str], value: Tree) {
@@ -188,25 +206,13 @@ fn put(at: &mut Option<Tree>, steps: &[&str], value: Tree) {
         *at = Some(value);
         return;
     };
-    let numbered = step.bytes().all(|b| b.is_ascii_digit());
-    let empty = if numbered {
-        Tree::List(Vec::new())
-    } else {
-        Tree::Map(Vec::new())
-    };
-    match at.get_or_insert(empty) {
-        Tree::List(items) => {
-            let index: usize = step.parse().unwrap();
-            let mut item = (index < items.len()).then(|| items.remove(index));
-            put(&mut item, rest, value);
-            items.insert(index.min(items.len()), item.unwrap());
-        }
+    match at.get_or_insert(Tree::Map(Vec::new())) {
         Tree::Map(members) => {
             let known = members.iter().position(|(key, _)| key == step);
             let mut member = known.map(|index| members.remove(index).1);
             put(&mut member, rest, value);
             members.push(((*step).to_owned(), member.unwrap()));
         }
-        Tree::Leaf(_) => unreachable!("{steps:?}"),
+        Tree::Leaf(_) | Tree::List(_) => unreachable!("{steps:?}"),
     }
 }
