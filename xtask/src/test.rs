@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::house;
 use crate::process::{self, Result};
 use crate::tidy;
@@ -197,12 +199,24 @@ fn tests(bench: &mut Bench) -> Result {
 
 /// What is read from anybody and is no small text: in the step `test` each runs for a second.
 fn fuzz(bench: &mut Bench) -> Result {
-    let mut test = process::cargo(&bench.root);
-    test.args(["test", "--locked", "--package", "gestalt-fuzz", "--"]);
+    // The program of that step: built for its package alone it would be another.
+    let mut built = process::cargo(&bench.root);
+    built.args(["test", "--workspace", "--locked", "--no-run", "--quiet"]);
+    let built = process::capture(built.arg("--message-format=json"))?;
+    let program = built.out.lines().find_map(test_program);
+    let program = program.ok_or_else(|| format!("no fuzz targets were built:\n{}", built.err))?;
+    let mut test = process::command(program, &bench.root.join("fuzz"));
     test.args(["openapi::", "mcp::"]);
     test.env("BOLERO_RANDOM_TEST_TIME_MS", "60000");
     test.env("BOLERO_RANDOM_ITERATIONS", u64::from(u32::MAX).to_string());
     bench.tally.run(seeded(&mut test))
+}
+
+/// The path of the fuzz targets' program, where a message of cargo tells it.
+fn test_program(message: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let is_it = message["target"]["name"] == "gestalt_fuzz" && message["profile"]["test"] == true;
+    is_it.then(|| message["executable"].as_str().map(PathBuf::from))?
 }
 
 /// The same inputs at each run, unless the environment says otherwise: a change is judged by

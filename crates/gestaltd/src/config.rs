@@ -370,6 +370,7 @@ fn build(document: &Document, checker: &mut Checker<'_>) -> Option<Config> {
         store: store?,
         audit,
         cache: section.cache(),
+        mcp: section.mcp(),
         limits: section.limits(),
         state_folder: checker.state_folder.clone()?,
         plugins,

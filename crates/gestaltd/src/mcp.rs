@@ -17,11 +17,12 @@ use http_body::Body as HttpBody;
 
 use self::answer::Accepts;
 use self::call::Sender;
-use self::content::ContentLimits;
+pub use self::content::ContentLimits;
 use self::era::Era;
 use self::fault::Fault;
 use self::frame::{Frame, Id, Meta};
 use self::held::Held;
+pub use self::held::HeldLimits;
 pub use self::list::ListLimits;
 use self::list::Pages;
 use crate::http::context::Context;
@@ -47,12 +48,14 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 const ENVELOPE_DEPTH: usize = 2;
 
 /// Bounds of what is said over MCP.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Bounds of lists.
     pub lists: ListLimits,
     /// Bounds of a result's content.
     pub content: ContentLimits,
+    /// Bounds of what is kept of results that were too large.
+    pub held: HeldLimits,
     /// How often a client that asked for it hears of a call under way.
     pub progress_interval: Duration,
     /// How many more bytes of an upstream's answer are news to it.
@@ -64,6 +67,7 @@ impl Default for Limits {
         Self {
             lists: ListLimits::default(),
             content: ContentLimits::default(),
+            held: HeldLimits::default(),
             progress_interval: Duration::from_secs(5),
             progress_bytes: 1024 * 1024,
         }
@@ -80,7 +84,7 @@ impl Kept {
     pub(crate) fn new(limits: &Limits, clock: Clock, entropy: Entropy) -> Self {
         Self {
             pages: Pages::new(limits.lists),
-            held: Held::new(clock, entropy),
+            held: Held::new(limits.held, clock, entropy),
         }
     }
 }

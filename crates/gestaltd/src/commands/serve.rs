@@ -148,6 +148,7 @@ fn door(
             max_json_bytes: bytes.min(Limits::default().max_json_bytes),
             max_stream_bytes: bytes,
             max_connections: config.limits.max_concurrent_requests,
+            mcp: config.mcp,
             ..Limits::default()
         },
         reload,

@@ -24,6 +24,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// How much is kept in memory.
     pub cache: CacheConfig,
+    /// Bounds of what is said over MCP.
+    pub mcp: crate::mcp::Limits,
     /// What is too large, too slow or too often.
     pub limits: LimitConfig,
     /// The folder for what can be made again: prepared documents, documents by URL.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod limits;
+mod mcp;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use super::report::Problem;
 use super::scalars::Period;
 use super::source::At;
 use limits::{CacheSection, LimitSection};
+use mcp::McpSection;
 
 pub(super) use audit::AuditSection;
 
@@ -56,6 +58,8 @@ pub(super) struct ServerSection {
     limits: LimitSection,
     /// How much is kept in memory.
     cache: CacheSection,
+    /// Bounds of what is said over MCP.
+    mcp: McpSection,
     /// How long calls may finish after SIGTERM. 30 seconds unless set.
     drain_timeout: Option<Period>,
     /// The folder for what can be made again: prepared documents, documents by URL. Beside the
@@ -224,6 +228,10 @@ impl ServerSection {
 
     pub(super) fn cache(&self) -> CacheConfig {
         self.cache.effective()
+    }
+
+    pub(super) fn mcp(&self) -> crate::mcp::Limits {
+        self.mcp.effective()
     }
 
     /// Where the public host is written.

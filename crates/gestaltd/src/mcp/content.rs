@@ -27,8 +27,7 @@ mod written;
 const MAX_DEPTH: usize = 100;
 
 /// Bounds of one result.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_field_names, reason = "each is a maximum, in bytes")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ContentLimits {
     /// Text given at once, in bytes; the rest can be asked for.
     pub max_text_bytes: usize,

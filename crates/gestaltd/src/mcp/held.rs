@@ -13,14 +13,26 @@ use gestalt_gateway::FoundTool;
 /// What begins a continuation of ours; the gateway's have no `.`.
 const PREFIX: &str = "held.";
 
-/// How long a result is kept.
-const LIFE: Duration = Duration::from_mins(10);
+/// Bounds of what is kept of results that were too large.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HeldLimits {
+    /// How long a result is kept.
+    pub life: Duration,
+    /// All that is kept, in bytes.
+    pub max_bytes: usize,
+    /// What is kept of one subject's, in bytes.
+    pub max_subject_bytes: usize,
+}
 
-/// All that is kept, in bytes.
-const TOTAL_BYTES: usize = 64 * 1024 * 1024;
-
-/// What is kept of one subject's, in bytes.
-const SUBJECT_BYTES: usize = 16 * 1024 * 1024;
+impl Default for HeldLimits {
+    fn default() -> Self {
+        Self {
+            life: Duration::from_mins(10),
+            max_bytes: 64 * 1024 * 1024,
+            max_subject_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
 
 /// Results that are kept at the same time.
 const RESULTS: usize = 1_024;
@@ -44,6 +56,7 @@ pub(super) struct Rest {
 
 /// Results that were too large; bounded in time and bytes.
 pub(crate) struct Held {
+    limits: HeldLimits,
     clock: Clock,
     entropy: Entropy,
     /// The oldest first.
@@ -57,8 +70,9 @@ struct Entry {
 }
 
 impl Held {
-    pub(crate) fn new(clock: Clock, entropy: Entropy) -> Self {
+    pub(crate) fn new(limits: HeldLimits, clock: Clock, entropy: Entropy) -> Self {
         Self {
+            limits,
             clock,
             entropy,
             kept: Mutex::default(),
@@ -68,7 +82,7 @@ impl Held {
     /// Keeps a result and gives the name it is found by; `None` if it cannot be kept.
     pub(super) fn keep(&self, rest: Rest) -> Option<(String, Arc<Rest>)> {
         let size = rest.text.len();
-        if size > SUBJECT_BYTES {
+        if size > self.limits.max_subject_bytes.min(self.limits.max_bytes) {
             return None;
         }
         let mut random = [0; 16];
@@ -78,16 +92,24 @@ impl Held {
         let rest = Arc::new(rest);
         let entry = Entry {
             id: id.clone(),
-            until: now.after(LIFE),
+            until: now.after(self.limits.life),
             rest: Arc::clone(&rest),
         };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|entry| entry.until > now);
         let subject = rest.subject;
-        make_room(&mut kept, SUBJECT_BYTES - size, RESULTS, |entry| {
-            entry.rest.subject == subject
-        });
-        make_room(&mut kept, TOTAL_BYTES - size, RESULTS - 1, |_| true);
+        make_room(
+            &mut kept,
+            self.limits.max_subject_bytes.saturating_sub(size),
+            RESULTS,
+            |entry| entry.rest.subject == subject,
+        );
+        make_room(
+            &mut kept,
+            self.limits.max_bytes.saturating_sub(size),
+            RESULTS - 1,
+            |_| true,
+        );
         kept.push_back(entry);
         Some((id, rest))
     }
@@ -158,6 +180,12 @@ mod tests {
 
     use super::*;
 
+    const LIMITS: HeldLimits = HeldLimits {
+        life: Duration::from_mins(10),
+        max_bytes: 64 * 1024,
+        max_subject_bytes: 16 * 1024,
+    };
+
     fn tool(operation: &str) -> FoundTool {
         FoundTool {
             plugin: "tracker".into(),
@@ -188,24 +216,27 @@ mod tests {
     #[test]
     fn a_result_is_found_by_its_own_subject_and_tool_only_and_for_a_while() {
         let clock = ManualClock::at(Timestamp::from_micros(0));
-        let held = Held::new(Clock::Manual(clock.clone()), Entropy::seeded(1));
+        let held = Held::new(LIMITS, Clock::Manual(clock.clone()), Entropy::seeded(1));
         let (bob, eve) = (user(1), user(2));
         let (id, _) = held.keep(rest(bob, 10)).unwrap();
         assert!(held.find(&id, eve, &tool("list")).is_none());
         assert!(held.find(&id, bob, &tool("other")).is_none());
         assert!(held.find("", bob, &tool("list")).is_none());
         assert!(held.find(&id, bob, &tool("list")).is_some());
-        clock.advance(LIFE / 2);
+        clock.advance(LIMITS.life / 2);
         assert!(held.find(&id, bob, &tool("list")).is_some());
-        clock.advance(LIFE / 2);
+        clock.advance(LIMITS.life / 2);
         assert!(held.find(&id, bob, &tool("list")).is_none());
     }
 
     #[test]
     fn the_oldest_make_room_and_nobody_takes_it_all() {
-        let held = Held::new(Clock::System, Entropy::seeded(1));
-        assert!(held.keep(rest(user(1), SUBJECT_BYTES + 1)).is_none());
-        let half = SUBJECT_BYTES / 2;
+        let held = Held::new(LIMITS, Clock::System, Entropy::seeded(1));
+        assert!(
+            held.keep(rest(user(1), LIMITS.max_subject_bytes + 1))
+                .is_none()
+        );
+        let half = LIMITS.max_subject_bytes / 2;
         let keep = |subject| held.keep(rest(subject, half)).unwrap().0;
         let is_there = |subject, id: &str| held.find(id, subject, &tool("list")).is_some();
         let of_bob = keep(user(1));
@@ -220,7 +251,7 @@ mod tests {
         assert!(!is_there(user(1), &of_bob));
         let kept = held.kept.lock().unwrap();
         let bytes: usize = kept.iter().map(|entry| entry.rest.text.len()).sum();
-        assert_eq!(bytes, TOTAL_BYTES);
+        assert_eq!(bytes, LIMITS.max_bytes);
     }
 
     #[test]

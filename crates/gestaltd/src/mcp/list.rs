@@ -25,7 +25,7 @@ use super::fault::Fault;
 const TOOL_OVERHEAD: usize = 192;
 
 /// Bounds of a page and of the pages that are kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ListLimits {
     /// Tools of a page.
     pub max_tools: usize,

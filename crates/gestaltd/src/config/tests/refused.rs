@@ -38,7 +38,8 @@ fn an_unknown_key_is_underlined_and_the_nearest_suggested() {
       ╰────
      help: did you mean `baseUrl`? Known here: `public`, `management`, `baseUrl`, `encryptionKey`,
            `previousEncryptionKeys`, `apiTokenTtl`, `apiTokenMaxTtl`, `trustedProxies`, `egress`,
-           `providers`, `sessions`, `limits`, `cache`, `drainTimeout`, `stateFolder`, `tls`, `cors`
+           `providers`, `sessions`, `limits`, `cache`, `mcp`, `drainTimeout`, `stateFolder`, `tls`,
+           `cors`
     ");
     insta::assert_snapshot!(report("plugins:\n  t: { source: demo, egres: {} }\n"), @r"
      × unknown key `egres`

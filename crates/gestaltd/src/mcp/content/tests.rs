@@ -9,6 +9,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt as _, Full};
 
 use super::*;
+use crate::mcp::held::HeldLimits;
 
 const SMALL: ContentLimits = ContentLimits {
     max_text_bytes: 20,
@@ -55,7 +56,7 @@ struct Calling {
 impl Calling {
     fn new(structured: bool, limits: ContentLimits) -> Self {
         Self {
-            held: Held::new(Clock::System, Entropy::seeded(7)),
+            held: Held::new(HeldLimits::default(), Clock::System, Entropy::seeded(7)),
             tool: tool(structured),
             limits,
         }
