@@ -10,12 +10,18 @@ use crate::process::{self, Result};
 ///
 /// When something is missing and cannot be installed: no root, no `apt-get`.
 pub(super) fn ensure() -> Result {
-    let missing: Vec<&str> = [("postgresql", has_postgres()), ("python3-venv", has_venv())]
-        .into_iter()
-        .filter_map(|(package, present)| (!present).then_some(package))
-        .collect();
+    let wanted = [
+        ("postgresql", has_postgres()),
+        ("python3-venv", has_venv()),
+        ("curl", has_curl()),
+    ];
+    let missing = wanted.iter().filter(|(_, present)| !present);
+    let missing: Vec<&str> = missing.map(|(package, _)| *package).collect();
     if missing.is_empty() {
-        println!("postgresql and python3-venv are there.");
+        println!(
+            "{} are there.",
+            wanted.map(|(package, _)| package).join(", ")
+        );
         return Ok(());
     }
     let named = missing.join(" ");
@@ -46,6 +52,11 @@ fn has_postgres() -> bool {
         versions
             .any(|version| version.is_ok_and(|version| version.path().join("bin/initdb").exists()))
     })
+}
+
+fn has_curl() -> bool {
+    let mut curl = process::command("curl", Path::new("/"));
+    process::capture(curl.arg("--version")).is_ok_and(|written| written.success)
 }
 
 fn has_venv() -> bool {
