@@ -13,6 +13,7 @@ pub mod document;
 pub mod entropy;
 pub mod host;
 pub mod id;
+pub mod mcp;
 pub mod name;
 pub mod operation;
 pub mod plugin;

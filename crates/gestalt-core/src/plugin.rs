@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::connection::ConnectionDefinition;
 use crate::host::EgressRules;
+use crate::mcp::McpServer;
 use crate::name::PluginName;
 use crate::operation::Operation;
 
@@ -20,12 +21,15 @@ pub struct Plugin {
     pub display_name: String,
     /// What it is for.
     pub description: Option<String>,
-    /// The URL that operations' paths are below. Ends without `/`.
+    /// The URL that operations' paths are below. Ends without `/`. Of an MCP server it is the
+    /// endpoint; of one that is a process here, a name that leads nowhere (RFC 6761 §6.4).
     pub base_url: Url,
     /// Its ways to authenticate, the default one first. May be empty: then no credential is used.
     pub connections: Vec<ConnectionDefinition>,
     /// What it offers.
     pub operations: Vec<Arc<Operation>>,
+    /// The MCP server behind it, whose tools join the operations as they are learned.
+    pub mcp: Option<McpServer>,
     /// What it may reach besides the base URL.
     pub egress: EgressRules,
 }

@@ -16,6 +16,7 @@ pub mod egress;
 mod error;
 mod fetch;
 mod mask;
+pub mod mcp;
 pub mod openapi;
 pub mod rest;
 mod settings;

@@ -115,6 +115,7 @@ pub(crate) fn plugin(
         .into_iter()
         .map(Arc::new)
         .collect(),
+        mcp: None,
         egress: EgressRules {
             allowed_ranges: vec![AddressRange::exactly(peer.ip(), peer.port())],
             ..EgressRules::default()

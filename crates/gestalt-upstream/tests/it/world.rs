@@ -108,6 +108,7 @@ pub(crate) fn plugin(base: &str, rules: EgressRules, operation: Operation) -> Pl
         base_url: base.parse().unwrap(),
         connections: Vec::new(),
         operations: vec![Arc::new(operation)],
+        mcp: None,
         egress: rules,
     }
 }

@@ -178,6 +178,7 @@ impl PluginEntry {
             base_url: offered.base_url,
             connections,
             operations,
+            mcp: None,
             egress: self.demo_address(checker).map_or(egress, demo_egress),
         };
         header_conflicts(&plugin, &places, checker);

@@ -1,0 +1,12 @@
+//! MCP servers as upstreams: one message goes out in the era that the server speaks, and what
+//! comes back is told as the client's era has it.
+//!
+//! Only the envelope of a message is read here; results, schemas, annotations and every member
+//! that is not known pass as the text they were. The specification's two eras, and what has
+//! no equivalent across them, are described in `docs/mcp.md`.
+//!
+//! Start reading at [`exchange`], which says what goes out and what comes back.
+
+pub mod exchange;
+
+pub use exchange::{Answer, AnswerBody, Authority, Era, Eras, Event, Events, Message, Whose};
