@@ -85,3 +85,27 @@ pub enum Approval {
     /// What an admin approved stays until a change is approved, too.
     Pinned,
 }
+
+/// The names of fields that a text holds as `{name}`: letters, digits and `_`. Other braces
+/// stand for themselves.
+pub fn fields_of(text: &str) -> impl Iterator<Item = &str> {
+    let pieces = text.split('{').skip(1);
+    pieces.filter_map(|piece| {
+        let (name, _) = piece.split_once('}')?;
+        let formed = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        (!name.is_empty() && name.bytes().all(formed)).then_some(name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_in_braces_are_fields() {
+        let of = |text| fields_of(text).collect::<Vec<_>>();
+        assert!(of("{} { a } {a-b} {open").is_empty());
+        assert_eq!(of("--root={root}/{sub_1}"), ["root", "sub_1"]);
+        assert!(of("{\"a\":\"b\"}").is_empty());
+    }
+}

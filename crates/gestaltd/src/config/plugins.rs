@@ -1,5 +1,6 @@
 //! `plugins`: named upstreams, from a manifest or written inline.
 
+mod mcp;
 mod openapi;
 mod surfaces;
 
@@ -145,8 +146,9 @@ impl PluginEntry {
             demo: self.demo_address(checker),
             connections: self.writes_connections(&written).then_some(&*definitions),
             egress: &egress,
+            offers: (&parsed, self.allowed_operations.as_ref()),
         };
-        let surfaces = Surfaces::merged(theirs, &self.surfaces);
+        let surfaces = Surfaces::merged(theirs, &self.surfaces, checker);
         let offered = match surfaces.read(&beside, checker) {
             Ok(offered) => offered,
             Err(Missing::Surface) if !opaque => {
@@ -156,12 +158,10 @@ impl PluginEntry {
             Err(Missing::Surface | Missing::NotHere) => return Some(checked(None, true)),
             Err(Missing::Wrong) => return None,
         };
-        let operations = selection::select(
-            offered.operations,
-            self.allowed_operations.as_ref(),
-            opaque,
-            checker,
-        );
+        let allowed = self.allowed_operations.as_ref();
+        // Those of an MCP server are held against what it says, once it does.
+        let allowed = allowed.filter(|_| offered.mcp.is_none());
+        let operations = selection::select(offered.operations, allowed, opaque, checker);
         let mut connections = selection::checks(written, &operations, opaque, checker);
         connections.extend(offered.connections);
         let (operations, places): (Vec<_>, Vec<_>) = operations.into_iter().unzip();
@@ -178,7 +178,7 @@ impl PluginEntry {
             base_url: offered.base_url,
             connections,
             operations,
-            mcp: None,
+            mcp: offered.mcp,
             egress: self.demo_address(checker).map_or(egress, demo_egress),
         };
         header_conflicts(&plugin, &places, checker);
@@ -228,7 +228,6 @@ impl PluginEntry {
         for surfaces in theirs.into_iter().chain([&self.surfaces]) {
             for (word, surface) in [
                 ("graphql", &surfaces.graphql),
-                ("mcp", &surfaces.mcp),
                 ("provider", &surfaces.provider),
             ] {
                 if let Some(surface) = surface {

@@ -179,6 +179,15 @@ impl AllowEntry {
         Some(Arc::new(operation))
     }
 
+    /// Its alias, where it changes nothing else.
+    pub(super) fn alias_only(&self) -> Option<Option<&Located<String>>> {
+        let rest = Self {
+            alias: None,
+            ..self.clone()
+        };
+        rest.changes_nothing().then_some(self.alias.as_ref())
+    }
+
     /// It only names the operation.
     fn changes_nothing(&self) -> bool {
         let Self {

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use gestalt_core::connection::ConnectionDefinition;
 use gestalt_core::host::EgressRules;
+use gestalt_core::mcp::McpServer;
+use gestalt_core::name::PluginName;
 use gestalt_core::operation::Operation;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::mcp::{self, McpEntry};
 use super::openapi::{Around, Nothing, OpenApiEntry, Read};
 
 use crate::config::check::Checker;
@@ -18,7 +21,7 @@ use crate::config::decode::{Entries, Located};
 use crate::config::operations::OperationEntry;
 use crate::config::report::Problem;
 use crate::config::scalars::{Period, Size};
-use crate::config::selection::Placed;
+use crate::config::selection::{AllowEntry, Placed};
 use crate::config::source::At;
 
 /// How a plugin reaches its upstream.
@@ -32,7 +35,7 @@ pub(in crate::config) struct SurfacesEntry {
     /// Operations of a GraphQL schema.
     pub(super) graphql: Option<Located<Value>>,
     /// Tools of an MCP server.
-    pub(super) mcp: Option<Located<Value>>,
+    pub(super) mcp: Option<Located<McpEntry>>,
     /// A process that speaks the provider contract.
     pub(super) provider: Option<Located<Value>>,
 }
@@ -57,12 +60,15 @@ pub(super) struct RestEntry {
 pub(super) struct Surfaces {
     rest: Option<RestEntry>,
     openapi: Option<Located<OpenApiEntry>>,
+    mcp: Option<Located<McpEntry>>,
 }
 
 /// What the surfaces offer together.
 pub(super) struct Offered {
     pub(super) base_url: Url,
     pub(super) operations: Vec<Placed>,
+    /// A server whose tools are learned from itself.
+    pub(super) mcp: Option<McpServer>,
     /// Those of the document, where the config has none.
     pub(super) connections: Vec<ConnectionDefinition>,
     pub(super) title: Option<String>,
@@ -80,6 +86,8 @@ pub(super) struct Beside<'a> {
     pub(super) connections: Option<&'a [ConnectionDefinition]>,
     /// What it may reach.
     pub(super) egress: &'a EgressRules,
+    /// Its name, and which operations are offered.
+    pub(super) offers: (&'a PluginName, Option<&'a Located<Entries<AllowEntry>>>),
 }
 
 /// Why surfaces offer nothing.
@@ -94,14 +102,55 @@ pub(super) enum Missing {
 
 impl Surfaces {
     /// What the author ships, with what the operator writes laid on it.
-    pub(super) fn merged(theirs: Option<&SurfacesEntry>, ours: &SurfacesEntry) -> Self {
+    pub(super) fn merged(
+        theirs: Option<&SurfacesEntry>,
+        ours: &SurfacesEntry,
+        checker: &mut Checker<'_>,
+    ) -> Self {
         Self {
             rest: RestEntry::merged(theirs.and_then(|s| s.rest.as_ref()), ours.rest.as_ref()),
             openapi: OpenApiEntry::merged(
                 theirs.and_then(|s| s.openapi.as_ref()),
                 ours.openapi.as_ref(),
             ),
+            mcp: McpEntry::merged(
+                theirs.and_then(|s| s.mcp.as_ref()),
+                ours.mcp.as_ref(),
+                checker,
+            ),
         }
+    }
+
+    /// What an MCP server offers is learned from itself; nothing else stands beside it.
+    fn read_mcp(
+        &self,
+        mcp: &Located<McpEntry>,
+        plugin: &Beside<'_>,
+        checker: &mut Checker<'_>,
+    ) -> Result<Offered, Missing> {
+        if self.rest.is_some() || self.openapi.is_some() {
+            let problem = Problem::new("`surfaces.mcp` stands alone in a plugin", mcp.at);
+            checker.problem(problem.help("make a plugin of its own for the other surface"));
+            return Err(Missing::Wrong);
+        }
+        let (name, allowed) = plugin.offers;
+        let around = mcp::Around {
+            at: mcp.at,
+            plugin: name,
+            connections: plugin.connections.unwrap_or_default(),
+            allowed,
+        };
+        let read = mcp.value.read(&around, checker);
+        let (server, base_url) = read.ok_or(Missing::Wrong)?;
+        Ok(Offered {
+            base_url,
+            operations: Vec::new(),
+            mcp: Some(server),
+            connections: Vec::new(),
+            title: None,
+            description: None,
+            read: None,
+        })
     }
 
     /// What they offer.
@@ -110,6 +159,9 @@ impl Surfaces {
         plugin: &Beside<'_>,
         checker: &mut Checker<'_>,
     ) -> Result<Offered, Missing> {
+        if let Some(mcp) = &self.mcp {
+            return self.read_mcp(mcp, plugin, checker);
+        }
         let rest = self.rest.as_ref();
         if rest.is_none() && self.openapi.is_none() {
             return Err(Missing::Surface);
@@ -132,6 +184,7 @@ impl Surfaces {
             return Ok(Offered {
                 base_url: own_base.ok_or(Missing::Wrong)?,
                 operations,
+                mcp: None,
                 connections: Vec::new(),
                 title: None,
                 description: None,
@@ -163,6 +216,7 @@ impl Surfaces {
         Ok(Offered {
             base_url,
             operations,
+            mcp: None,
             connections: imported.connections.clone(),
             title: imported.title.clone(),
             description: imported.description.clone(),

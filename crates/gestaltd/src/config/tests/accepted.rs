@@ -126,7 +126,6 @@ fn the_first_form_is_accepted() {
     [
         "first-form.yaml:3:13 a login by `oidc`",
         "first-form.yaml:34:17 connections of type `oauth2`",
-        "first-form.yaml:42:7 surfaces of kind `mcp`",
         "first-form.yaml:44:44 connections of type `mcp_oauth`",
     ]
     "#);
