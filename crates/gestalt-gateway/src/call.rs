@@ -133,6 +133,7 @@ pub(crate) fn from_upstream(error: UpstreamError) -> Refusal {
         UpstreamError::InvalidAnswer { .. } => {
             Refusal::new(Code::UpstreamInvalid, message).because(error)
         }
+        UpstreamError::Unauthorized => Refusal::new(Code::ReconnectRequired, message),
         UpstreamError::Config { .. } | UpstreamError::Internal(_) => Refusal::internal(error),
     }
 }

@@ -60,6 +60,9 @@ pub enum UpstreamError {
         /// Why.
         source: Option<BoxError>,
     },
+    /// The upstream does not take the credential, or asks for one that is not there (401).
+    #[error("The upstream does not accept the credential.")]
+    Unauthorized,
     /// A plugin's definition cannot be used.
     #[error("{place}: {message}")]
     Config {

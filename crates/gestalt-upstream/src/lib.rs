@@ -25,7 +25,7 @@ pub use call::{Arguments, Call, Injection, Reply, ReplyBody, RequestBody, Stoppe
 pub use egress::{Denied, Egress, Resolver};
 pub use error::UpstreamError;
 pub use rest::{CompiledOperation, CompiledPlugin};
-pub use settings::Settings;
+pub use settings::{McpLimits, Settings};
 
 /// Any error that can cross a thread.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -3,10 +3,27 @@
 //!
 //! Only the envelope of a message is read here; results, schemas, annotations and every member
 //! that is not known pass as the text they were. The specification's two eras, and what has
-//! no equivalent across them, are described in `docs/mcp.md`.
+//! no equivalent across them, are described in `docs/mcp-eras.md`.
 //!
-//! Start reading at [`exchange`], which says what goes out and what comes back.
+//! Start reading at [`exchange`], which says what goes out and what comes back, then at
+//! [`Server::send`].
 
+mod about;
+mod ask;
+mod envelope;
 pub mod exchange;
+mod http;
+mod listing;
+mod probe;
+mod server;
+mod sessions;
+pub mod sse;
+mod transport;
+mod version;
 
-pub use exchange::{Answer, AnswerBody, Authority, Era, Eras, Event, Events, Message, Whose};
+pub use about::About;
+pub use exchange::{
+    Answer, AnswerBody, Authority, Era, Eras, Event, Events, Listening, Message, Whose,
+};
+pub use listing::{Listed, Listing};
+pub use server::Server;

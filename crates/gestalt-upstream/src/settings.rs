@@ -22,6 +22,53 @@ pub struct Settings {
     pub max_redirects: u32,
     /// What we call ourselves.
     pub user_agent: String,
+    /// Limits of MCP servers.
+    pub mcp: McpLimits,
+}
+
+/// Limits of what MCP servers answer, and of what is kept for them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct McpLimits {
+    /// Largest message, in bytes after decoding, whether it comes as a whole body or as an
+    /// event.
+    pub max_message_bytes: usize,
+    /// Largest stream of events, in bytes after decoding.
+    pub max_stream_bytes: u64,
+    /// Deepest nesting of a message.
+    pub max_depth: usize,
+    /// Longest time for the answer to one request, however lively its stream is.
+    pub max_call: Duration,
+    /// Longest life of a stream that notifications are listened to on. Its end is no error:
+    /// a client opens it again.
+    pub max_listen: Duration,
+    /// Most entries of one kind (tools, resources, templates, prompts) in a listing.
+    pub max_list_items: usize,
+    /// Most pages of one kind in a listing.
+    pub max_list_pages: usize,
+    /// Most bytes of all entries of a listing.
+    pub max_list_bytes: usize,
+    /// Most sessions kept at one server for clients that know no sessions. The one unused for
+    /// longest makes room.
+    pub max_sessions: usize,
+    /// A session kept so ends when it was not used for this long.
+    pub session_idle: Duration,
+}
+
+impl Default for McpLimits {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 16 << 20,
+            max_stream_bytes: 256 << 20,
+            max_depth: 128,
+            max_call: Duration::from_mins(15),
+            max_listen: Duration::from_hours(1),
+            max_list_items: 10_000,
+            max_list_pages: 500,
+            max_list_bytes: 32 << 20,
+            max_sessions: 1000,
+            session_idle: Duration::from_mins(10),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -35,6 +82,7 @@ impl Default for Settings {
             max_buffered_bytes: 16 << 20,
             max_redirects: 5,
             user_agent: concat!("gestalt/", env!("CARGO_PKG_VERSION")).to_owned(),
+            mcp: McpLimits::default(),
         }
     }
 }

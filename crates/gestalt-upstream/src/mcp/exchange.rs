@@ -74,6 +74,17 @@ pub struct Message {
     pub parameters: Vec<(HeaderName, HeaderValue)>,
 }
 
+/// A stream of what a server says unasked, to open or to take up again.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Listening {
+    /// The session at the server.
+    pub session: Option<String>,
+    /// The id of the last event that arrived, where a stream is taken up again.
+    pub last_event_id: Option<String>,
+    /// The protocol version that the client speaks.
+    pub version: String,
+}
+
 /// What a server answers to one message.
 #[derive(Debug)]
 pub struct Answer {

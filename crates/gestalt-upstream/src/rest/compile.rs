@@ -21,6 +21,7 @@ use super::surface::{FlatSchema, Offered};
 use super::target::{Target, header_name};
 use super::template::{Template, push_encoded};
 use crate::egress::{Denied, Egress, Origin, Policy};
+use crate::mcp::Server;
 use crate::{Settings, UpstreamError};
 
 /// A plugin, ready to be called.
@@ -31,19 +32,22 @@ pub struct CompiledPlugin {
     by_name: HashMap<OperationName, usize>,
     /// Headers of every request.
     headers: Arc<HeaderMap>,
+    mcp: Option<Arc<Server>>,
 }
 
 impl CompiledPlugin {
     /// Compiles a plugin; takes over from `previous` what has not changed.
     pub(crate) fn new(
         plugin: &Plugin,
-        settings: &Settings,
+        settings: &Arc<Settings>,
         previous: Option<&Self>,
         pool: impl FnOnce(Policy) -> Egress,
     ) -> Result<Self, UpstreamError> {
         let (origin, rules) = reach(plugin)?;
         let policy = Policy::new(origin, rules);
         let headers = common_headers(settings)?;
+        let egress = pool(policy);
+        let mcp = mcp(plugin, &egress, settings, previous)?;
         let previous = previous.filter(|previous| *previous.headers == headers);
         let headers = match previous {
             Some(previous) => Arc::clone(&previous.headers),
@@ -77,10 +81,11 @@ impl CompiledPlugin {
             operations.push(compiled);
         }
         Ok(Self {
-            egress: pool(policy),
+            egress,
             operations,
             by_name,
             headers,
+            mcp,
         })
     }
 
@@ -98,6 +103,11 @@ impl CompiledPlugin {
         self.operations.iter().map(|operation| &**operation)
     }
 
+    /// The MCP server behind it, if there is one.
+    pub fn mcp(&self) -> Option<&Arc<Server>> {
+        self.mcp.as_ref()
+    }
+
     /// What the plugin may reach, to explain a decision without making a call.
     pub fn egress(&self) -> &Egress {
         &self.egress
@@ -110,6 +120,25 @@ impl CompiledPlugin {
     pub fn check(&self, operation: &CompiledOperation) -> Result<(), Denied> {
         self.egress.check(&operation.base.url)
     }
+}
+
+/// The MCP server behind a plugin: the previous one if nothing of it has changed, so that
+/// what is known of it and its sessions survive.
+fn mcp(
+    plugin: &Plugin,
+    egress: &Egress,
+    settings: &Arc<Settings>,
+    previous: Option<&CompiledPlugin>,
+) -> Result<Option<Arc<Server>>, UpstreamError> {
+    let Some(definition) = &plugin.mcp else {
+        return Ok(None);
+    };
+    let previous = previous.and_then(|previous| previous.mcp.as_ref());
+    if let Some(known) = previous.filter(|known| known.is(definition, egress)) {
+        return Ok(Some(Arc::clone(known)));
+    }
+    let server = Server::new(definition, egress.clone(), settings)?;
+    Ok(Some(Arc::new(server)))
 }
 
 /// The origin of a plugin's base URL and what it may reach besides.
