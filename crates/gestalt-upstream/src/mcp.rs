@@ -10,6 +10,7 @@
 
 mod about;
 mod ask;
+mod bridge;
 mod envelope;
 pub mod exchange;
 mod http;

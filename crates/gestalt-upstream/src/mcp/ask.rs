@@ -48,6 +48,16 @@ impl Asking<'_> {
         method: &str,
         members: &[(&str, &str)],
     ) -> Result<Response, UpstreamError> {
+        let answer = self.modern_answer(method, members).await?;
+        self.whole(answer).await
+    }
+
+    /// Asks in the modern era, and does not wait for a stream to end.
+    pub(crate) async fn modern_answer(
+        &self,
+        method: &str,
+        members: &[(&str, &str)],
+    ) -> Result<Answer, UpstreamError> {
         let mut params = format!("{{\"_meta\":{}", meta("{}"));
         for (name, value) in members {
             params.push(',');
@@ -66,11 +76,9 @@ impl Asking<'_> {
             session: None,
             parameters: Vec::new(),
         };
-        let answer = self
-            .transport
+        self.transport
             .send(message, self.whose, self.authority)
-            .await?;
-        self.whole(answer).await
+            .await
     }
 
     /// Asks in the legacy era; `params` is JSON text.

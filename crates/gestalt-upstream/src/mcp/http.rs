@@ -127,6 +127,7 @@ impl Http {
         let mut fixed = self.fixed.clone();
         fixed.insert(ACCEPT, ANSWERS);
         let modern = message.era == Era::Modern;
+        let listens = modern && message.method == "subscriptions/listen";
         if modern || message.method != "initialize" {
             fixed.insert(VERSION, header(&message.version)?);
         }
@@ -156,7 +157,11 @@ impl Http {
             })
             .await?;
         let asked = message.id.is_some();
-        let waiting = Waiting::for_answer(self.settings.mcp.max_call, modern);
+        let waiting = if listens {
+            Waiting::for_subscription(self.settings.mcp.max_listen)
+        } else {
+            Waiting::for_answer(self.settings.mcp.max_call, modern)
+        };
         self.read(arrived, authority, asked.then_some(waiting))
             .await
     }
@@ -305,7 +310,7 @@ impl Http {
             answer.body = AnswerBody::Events(Events::new(reading));
             return Ok(answer);
         }
-        if !waiting.is_call() || !(content_type.is_empty() || is_json_type(content_type)) {
+        if !waiting.takes_message() || !(content_type.is_empty() || is_json_type(content_type)) {
             let shown: String = content_type.chars().take(80).collect();
             return Err(UpstreamError::answer(format!(
                 "The MCP server answered with `{shown}`, which is nothing of MCP."

@@ -8,6 +8,8 @@ use http::StatusCode;
 use tokio::sync::OnceCell;
 
 use super::ask::Asking;
+use super::bridge::to_legacy::Bridge;
+use super::bridge::{Far, to_modern};
 use super::exchange::{Answer, AnswerBody, Authority, Era, Eras, Listening, Message, Whose};
 use super::http::Http;
 use super::listing::{Collecting, Listing};
@@ -109,14 +111,27 @@ impl Server {
             Err(UpstreamError::Unauthorized) => return Ok(Answer::of(StatusCode::UNAUTHORIZED)),
             Err(error) => return Err(error),
         };
-        let spoken = match message.era {
-            Era::Modern => eras.modern,
-            Era::Legacy => eras.legacy,
-        };
-        if !spoken {
-            return Err(UpstreamError::answer(
-                "The MCP server speaks only the other era of the protocol.",
-            ));
+        match message.era {
+            Era::Modern if !eras.modern => {
+                let bridge = Bridge {
+                    far: Arc::new(self.far(whose, authority)),
+                    sessions: &self.sessions,
+                    list_ttl: self.definition.list_ttl,
+                    max_call: self.settings.mcp.max_call,
+                };
+                let answer = bridge.send(message).await;
+                if matches!(answer, Err(UpstreamError::InvalidAnswer { .. })) {
+                    self.forget();
+                }
+                return self.judge(answer?, false);
+            }
+            Era::Legacy if !eras.legacy => {
+                let asking = self.asking(whose, authority);
+                let answer = to_modern::send(asking, message).await?;
+                self.check(Era::Modern, false, &answer);
+                return self.judge(answer, false);
+            }
+            Era::Modern | Era::Legacy => {}
         }
         let (era, session) = (message.era, message.session.is_some());
         let opening = message.method == "initialize";
@@ -136,7 +151,15 @@ impl Server {
         whose: &Whose,
         authority: &Authority,
     ) -> Result<Answer, UpstreamError> {
-        let answer = self.transport.listen(&listening, whose, authority).await?;
+        let answer = match self.eras(whose, authority).await {
+            Ok(eras) if !eras.legacy => {
+                let asking = self.asking(whose, authority);
+                return to_modern::listen(asking).await;
+            }
+            Ok(_) => self.transport.listen(&listening, whose, authority).await?,
+            Err(UpstreamError::Unauthorized) => Answer::of(StatusCode::UNAUTHORIZED),
+            Err(error) => return Err(error),
+        };
         if answer.status == StatusCode::METHOD_NOT_ALLOWED {
             return Ok(answer);
         }
@@ -153,6 +176,9 @@ impl Server {
         whose: &Whose,
         authority: &Authority,
     ) -> Result<(), UpstreamError> {
+        if !self.eras(whose, authority).await?.legacy {
+            return Ok(());
+        }
         self.transport.end(session, whose, authority).await
     }
 
@@ -184,9 +210,24 @@ impl Server {
         }
     }
 
+    /// The server for a client that is asked nothing.
+    fn far(&self, whose: &Whose, authority: &Authority) -> Far {
+        Far {
+            transport: Arc::clone(&self.transport),
+            whose: unasked(whose),
+            authority: authority.clone(),
+            max_depth: self.settings.mcp.max_depth,
+        }
+    }
+
     fn known(&self) -> Arc<OnceCell<Eras>> {
         let cell = self.eras.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&cell)
+    }
+
+    /// Forgets the eras, so that the server is asked again.
+    fn forget(&self) {
+        *self.eras.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
     }
 
     /// Forgets the eras if an answer contradicts them.
@@ -202,7 +243,7 @@ impl Server {
             Era::Legacy => opening && probe::denies_legacy(answer.status, body, max_depth),
         };
         if denied {
-            *self.eras.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+            self.forget();
         }
     }
 

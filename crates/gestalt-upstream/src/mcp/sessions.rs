@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::about::About;
 use super::ask::{Asking, Response, Within};
+use super::bridge::Notices;
 use super::exchange::{Authority, Whose};
 use super::probe::opening;
 use super::transport::Transport;
@@ -30,6 +31,8 @@ pub(crate) struct Session {
     pub(crate) version: String,
     /// What the server said of itself.
     pub(crate) about: About,
+    /// Who listens in it.
+    pub(crate) notices: Notices,
     next: AtomicU64,
 }
 
@@ -58,6 +61,7 @@ impl Session {
             id: response.session,
             version,
             about,
+            notices: Notices::default(),
             next: AtomicU64::new(1),
         };
         asking
@@ -102,6 +106,16 @@ struct Kept {
     /// With what it can be ended.
     authority: Authority,
     used: Instant,
+}
+
+impl Kept {
+    /// Says whether a call is under way in it, or somebody listens, or it is being opened.
+    fn is_in_use(&self) -> bool {
+        match self.cell.get() {
+            Some(session) => Arc::strong_count(session) > 1,
+            None => Arc::strong_count(&self.cell) > 1,
+        }
+    }
 }
 
 impl Sessions {
@@ -175,7 +189,8 @@ impl Sessions {
         let now = Instant::now();
         let mut kept = self.lock();
         let idle = self.idle;
-        let old = kept.extract_if(|_, known| now.duration_since(known.used) >= idle);
+        let old = kept
+            .extract_if(|_, known| now.duration_since(known.used) >= idle && !known.is_in_use());
         let mut gone: Vec<(Whose, Kept)> = old.collect();
         if let Some(known) = kept.get_mut(asking.whose) {
             known.used = now;
@@ -185,7 +200,9 @@ impl Sessions {
             return cell;
         }
         while kept.len() >= self.max.max(1) {
-            let oldest = kept.iter().min_by_key(|(_, known)| known.used);
+            let oldest = kept
+                .iter()
+                .min_by_key(|(_, known)| (known.is_in_use(), known.used));
             let Some(whose) = oldest.map(|(whose, _)| whose.clone()) else {
                 break;
             };

@@ -33,6 +33,8 @@ pub(super) struct Waiting {
     /// Longest life of the stream.
     life: Duration,
     call: bool,
+    /// Whether one message may come in place of a stream.
+    message: bool,
     /// A stream may end before the answer if it can be taken up again (2025-11-25
     /// transports §Sending Messages to the Server).
     resumable: bool,
@@ -44,7 +46,16 @@ impl Waiting {
         Self {
             life,
             call: true,
+            message: true,
             resumable: !modern,
+        }
+    }
+
+    /// For whatever comes to a subscription, which may be refused by a message.
+    pub(super) fn for_subscription(life: Duration) -> Self {
+        Self {
+            message: true,
+            ..Self::for_notifications(life)
         }
     }
 
@@ -53,8 +64,14 @@ impl Waiting {
         Self {
             life,
             call: false,
+            message: false,
             resumable: true,
         }
+    }
+
+    /// Says whether one message may come in place of a stream.
+    pub(super) fn takes_message(self) -> bool {
+        self.message
     }
 
     /// Says whether an answer is waited for.
