@@ -9,6 +9,7 @@ mod identities;
 pub(crate) mod limits;
 pub(crate) mod living;
 pub(crate) mod presented;
+pub(crate) mod still;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@
 
 mod choose;
 pub(crate) mod explain;
+mod live;
 pub(crate) mod pattern;
 pub(crate) mod policy;
 pub(crate) mod scope;
@@ -19,6 +20,7 @@ use crate::authenticate::caller::{Caller, Permission};
 use crate::catalogue::{Catalogue, ConnectionEntry, PluginEntry};
 
 pub(crate) use choose::{any_connection, connection_for, fitting};
+pub(crate) use live::{LiveWanted, live, may_list_live, session};
 
 /// Leave to make one invocation.
 #[derive(Debug)]
@@ -127,6 +129,9 @@ pub(crate) fn invocation(
         .hint("Use an API token."));
     }
     let plugin = visible_plugin(catalogue, caller, wanted.plugin)?;
+    if plugin.definition.mcp.is_some() {
+        return live::by_name(plugin, caller, wanted);
+    }
     let operation = plugin
         .compiled
         .operation(wanted.operation)

@@ -1,5 +1,7 @@
 //! Call: the upstream, with a permit and a credential, and what its answer means.
 
+pub(crate) mod relay;
+
 use gestalt_core::{Code, Refusal};
 use gestalt_upstream::{
     Arguments, Call, CompiledPlugin, Injection, RequestBody, Upstream, UpstreamError,
@@ -104,7 +106,7 @@ fn refused_credential(plugin: &str, had_credential: bool) -> Refusal {
 }
 
 /// The refusal for an upstream's fault, or for arguments that do not fit.
-pub(crate) fn from_upstream(error: UpstreamError) -> Refusal {
+pub fn from_upstream(error: UpstreamError) -> Refusal {
     let message = error.to_string();
     match &error {
         UpstreamError::Invalid { field, nearest, .. } => {

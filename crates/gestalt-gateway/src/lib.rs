@@ -12,6 +12,7 @@ mod authorize;
 mod call;
 mod catalogue;
 pub mod documents;
+mod mcp;
 mod metrics;
 mod open;
 mod operations;
@@ -33,7 +34,11 @@ use tokio_util::task::TaskTracker;
 
 pub use authenticate::caller::{Caller, Method, Permission};
 pub use authenticate::presented::Presented;
-pub use gestalt_upstream::{Arguments, BoxedBody, ReplyBody, RequestBody};
+pub use call::from_upstream as refusal_of;
+pub use call::relay::Sent;
+pub use gestalt_upstream::mcp::{Answer, AnswerBody, Era, Event, Events, Listening, Message};
+pub use gestalt_upstream::{Arguments, BoxedBody, ReplyBody, RequestBody, UpstreamError};
+pub use mcp::{Offer, Offers};
 pub use open::OpenError;
 pub use operations::audit::verify_offline;
 pub use operations::backup::{Restored, backup_offline, restore};
@@ -44,7 +49,9 @@ pub use operations::{
     NewToken, OperationView, PageQuery, Paged, SessionView, TokenView, VerificationView,
     VerifyInput,
 };
+pub use pipeline::relay::{Relay, Used};
 pub use pipeline::{Asking, Invocation, Reply};
+pub use resolve::bound::Bound;
 pub use settings::{CatalogueSettings, Settings};
 
 /// How people log in.
@@ -77,6 +84,7 @@ struct Inner {
     catalogue: ArcSwap<catalogue::Catalogue>,
     metrics: metrics::Metrics,
     tools: operations::tools::ToolSets,
+    listings: mcp::listings::Listings,
     /// The person that `local` login knows.
     local_user: Option<UserId>,
     tracker: TaskTracker,

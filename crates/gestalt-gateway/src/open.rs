@@ -18,6 +18,7 @@ use crate::audit::record::Entry;
 use crate::authenticate::Identities;
 use crate::authorize::policy::BadSelector;
 use crate::catalogue::Catalogue;
+use crate::mcp::listings::Listings;
 use crate::metrics::Metrics;
 use crate::operations::keys;
 use crate::operations::tools::ToolSets;
@@ -133,6 +134,7 @@ impl Gateway {
             catalogue: ArcSwap::from_pointee(catalogue),
             metrics: Metrics::new(),
             tools: ToolSets::new(),
+            listings: Listings::new(),
             local_user,
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),

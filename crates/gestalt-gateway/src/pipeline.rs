@@ -16,11 +16,12 @@ use crate::authenticate::caller::Caller;
 use crate::authenticate::presented::Presented;
 use crate::authorize::{Permit, Wanted};
 use crate::resolve::Source;
-use crate::{authenticate, authorize, call, resolve};
+use crate::{authenticate, authorize, call, mcp, resolve};
 use carry::Carried;
 
 mod body;
 mod carry;
+pub(crate) mod relay;
 
 /// What a caller wants done.
 pub struct Invocation {
@@ -188,6 +189,15 @@ async fn resolve_and_call(
 ) -> Result<Reply, Refusal> {
     let credential = resolve::resolve(gateway, caller, permit).await?;
     *source = credential.source().cloned();
+    if let Some(server) = &permit.plugin().definition.mcp {
+        let message = mcp::invoke::message(server, permit.operation_name(), &invocation.arguments)?;
+        drop(invocation);
+        let answer = relay::invoke(gateway, caller, permit, (credential, message));
+        let answer = answer
+            .await
+            .map_err(|refusal| linked(refusal, caller, permit, source.as_ref()))?;
+        return mcp::invoke::reply(answer).await;
+    }
     let Invocation {
         arguments,
         body,
@@ -206,13 +216,7 @@ async fn resolve_and_call(
             },
         )
         .await
-        .map_err(|refusal| match refusal.code {
-            Code::ReconnectRequired => {
-                let instance = source.as_ref().map(|source| &source.instance);
-                refusal.link(resolve::connect_link(caller, permit, instance))
-            }
-            _ => refusal,
-        })?;
+        .map_err(|refusal| linked(refusal, caller, permit, source.as_ref()))?;
     Ok(Reply {
         status: reply.status,
         headers: reply.headers,
@@ -220,6 +224,15 @@ async fn resolve_and_call(
         continuation: reply.continuation,
         stopped: reply.stopped.map(gestalt_upstream::Stopped::as_str),
     })
+}
+
+/// Adds to a refusal where a person can mend it.
+fn linked(refusal: Refusal, caller: &Caller, permit: &Permit, source: Option<&Source>) -> Refusal {
+    if refusal.code != Code::ReconnectRequired {
+        return refusal;
+    }
+    let instance = source.map(|source| &source.instance);
+    refusal.link(resolve::connect_link(caller, permit, instance))
 }
 
 /// How a walk ends: one outcome in the trail and in the metrics.

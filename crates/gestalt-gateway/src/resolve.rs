@@ -3,6 +3,8 @@
 //! The cache holds sealed rows only; a seal is opened per call and the opened fields live as
 //! long as the call. Opening a seal happens here and in `operations::keys`, nowhere else.
 
+pub(crate) mod bound;
+
 use std::fmt::Write as _;
 use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use gestalt_core::connection::{AuthKind, ConnectionDefinition, MappedValue, Mode, Owner, State};
 use gestalt_core::id::{ConnectionId, PluginId};
+use gestalt_core::mcp::McpTransport;
 use gestalt_core::name::{ConnectionName, InstanceName};
 use gestalt_core::{Code, Refusal, Secret};
 use gestalt_store::StoredConnection;
@@ -28,6 +31,8 @@ const TABLE: &str = "credential_secrets";
 /// A credential, opened for one call.
 pub(crate) struct Credential {
     injection: Injection,
+    /// The fields by name, for an upstream that is a process.
+    fields: Vec<(String, Secret)>,
     source: Option<Source>,
 }
 
@@ -39,6 +44,7 @@ pub(crate) struct Source {
     pub(crate) plugin: PluginId,
     pub(crate) connection: ConnectionName,
     pub(crate) instance: InstanceName,
+    pub(crate) generation: u64,
     pub(crate) state: State,
 }
 
@@ -47,6 +53,7 @@ impl Credential {
     fn none() -> Self {
         Self {
             injection: Injection::default(),
+            fields: Vec::new(),
             source: None,
         }
     }
@@ -57,6 +64,11 @@ impl Credential {
 
     pub(crate) fn into_injection(self) -> Injection {
         self.injection
+    }
+
+    /// With the fields themselves, for an upstream that is a process.
+    pub(crate) fn into_parts(self) -> (Injection, Vec<(String, Secret)>) {
+        (self.injection, self.fields)
     }
 }
 
@@ -160,25 +172,10 @@ pub(crate) async fn resolve(
     let Some(entry) = permit.connection() else {
         return Ok(Credential::none());
     };
-    if entry.definition.mode == Mode::None || entry.definition.kind == AuthKind::None {
-        return Ok(Credential::none());
-    }
-    let plugin = permit.plugin();
-    let own = Owner::Subject(caller.subject());
-    let chosen = match entry.definition.mode {
-        Mode::None => return Ok(Credential::none()),
-        Mode::User => choose(gateway, own, plugin, entry, permit.instance()).await?,
-        Mode::Platform => {
-            choose(gateway, Owner::Platform, plugin, entry, permit.instance()).await?
+    let Some((rows, index)) = chosen(gateway, caller, permit).await? else {
+        if needs_none(&entry.definition) {
+            return Ok(Credential::none());
         }
-        // The shared one is used only where the caller has none of their own, not where
-        // theirs needs reconnecting.
-        Mode::Either => match choose(gateway, own, plugin, entry, permit.instance()).await? {
-            Some(stored) => Some(stored),
-            None => choose(gateway, Owner::Platform, plugin, entry, permit.instance()).await?,
-        },
-    };
-    let Some((rows, index)) = chosen else {
         return Err(nothing_connected(caller, permit, &entry.definition));
     };
     let sealed = &rows[index];
@@ -190,7 +187,69 @@ pub(crate) async fn resolve(
         )
         .link(connect_link(caller, permit, Some(&stored.row.instance))));
     }
-    open(&gateway.keyring, entry, sealed)
+    let (injection, fields) = fields(&gateway.keyring, entry, sealed)?;
+    let mcp = permit.plugin().definition.mcp.as_ref();
+    let keep = mcp.is_some_and(|mcp| matches!(mcp.transport, McpTransport::Stdio(_)));
+    let named = |(name, secret): (&str, Secret)| (name.to_owned(), secret);
+    let fields = if keep {
+        fields.into_iter().map(named).collect()
+    } else {
+        Vec::new()
+    };
+    Ok(Credential {
+        injection,
+        fields,
+        source: Some(Source::of(&stored.row)),
+    })
+}
+
+/// Which account a permit leads to, without opening anything: its connection and generation,
+/// or nothing where none is needed.
+pub(crate) async fn account(
+    gateway: &Inner,
+    caller: &Caller,
+    permit: &Permit,
+) -> Result<Option<(ConnectionId, u64)>, Refusal> {
+    let Some(entry) = permit.connection() else {
+        return Ok(None);
+    };
+    match chosen(gateway, caller, permit).await? {
+        Some((rows, index)) => {
+            let row = &rows[index].stored.row;
+            Ok(Some((row.id, row.generation)))
+        }
+        None if needs_none(&entry.definition) => Ok(None),
+        None => Err(nothing_connected(caller, permit, &entry.definition)),
+    }
+}
+
+fn needs_none(definition: &ConnectionDefinition) -> bool {
+    definition.mode == Mode::None || definition.kind == AuthKind::None
+}
+
+/// The stored connection that a permit leads to.
+async fn chosen(gateway: &Inner, caller: &Caller, permit: &Permit) -> Result<Chosen, Refusal> {
+    let Some(entry) = permit.connection() else {
+        return Ok(None);
+    };
+    if needs_none(&entry.definition) {
+        return Ok(None);
+    }
+    let plugin = permit.plugin();
+    let own = Owner::Subject(caller.subject());
+    Ok(match entry.definition.mode {
+        Mode::None => None,
+        Mode::User => choose(gateway, own, plugin, entry, permit.instance()).await?,
+        Mode::Platform => {
+            choose(gateway, Owner::Platform, plugin, entry, permit.instance()).await?
+        }
+        // The shared one is used only where the caller has none of their own, not where
+        // theirs needs reconnecting.
+        Mode::Either => match choose(gateway, own, plugin, entry, permit.instance()).await? {
+            Some(stored) => Some(stored),
+            None => choose(gateway, Owner::Platform, plugin, entry, permit.instance()).await?,
+        },
+    })
 }
 
 type Chosen = Option<(Arc<Vec<Sealed>>, usize)>;
@@ -321,8 +380,21 @@ pub(crate) fn open(
     entry: &ConnectionEntry,
     sealed: &Sealed,
 ) -> Result<Credential, Refusal> {
+    let (injection, _) = fields(keyring, entry, sealed)?;
+    Ok(Credential {
+        injection,
+        fields: Vec::new(),
+        source: Some(Source::of(&sealed.stored.row)),
+    })
+}
+
+/// The opened fields of a stored connection, by name, and where they go in a request.
+fn fields<'a>(
+    keyring: &Keyring,
+    entry: &ConnectionEntry,
+    sealed: &'a Sealed,
+) -> Result<(Injection, Vec<(&'a str, Secret)>), Refusal> {
     let stored = &sealed.stored;
-    let row = &stored.row;
     let mut fields: Vec<(&str, Secret)> = Vec::with_capacity(stored.secrets.len());
     for secret in &stored.secrets {
         let place = place(&sealed.texts, &secret.field, secret.generation);
@@ -330,7 +402,7 @@ pub(crate) fn open(
             .unseal(&place, secret.key, &secret.sealed)
             .map_err(|error| {
                 Refusal::internal(SealRefused {
-                    id: row.id,
+                    id: stored.row.id,
                     source: error,
                 })
             })?;
@@ -340,17 +412,21 @@ pub(crate) fn open(
         fields.push((&secret.field, text));
     }
     let injection = inject(entry, &fields)?;
-    Ok(Credential {
-        injection,
-        source: Some(Source {
+    Ok((injection, fields))
+}
+
+impl Source {
+    fn of(row: &gestalt_store::ConnectionRow) -> Self {
+        Self {
             id: row.id,
             owner: row.owner,
             plugin: row.plugin,
             connection: row.connection.clone(),
             instance: row.instance.clone(),
+            generation: row.generation,
             state: row.state,
-        }),
-    })
+        }
+    }
 }
 
 /// The outcome where a stored field does not open in its place. The caller learns `internal`.

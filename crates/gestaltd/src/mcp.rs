@@ -25,6 +25,8 @@ use self::held::Held;
 pub use self::held::HeldLimits;
 pub use self::list::ListLimits;
 use self::list::Pages;
+use self::relay::Exchange;
+use self::session::{Session, Upstreams};
 use crate::http::context::Context;
 use crate::http::guard::Outgoing;
 use crate::http::problem::Refused;
@@ -41,6 +43,8 @@ pub(crate) mod held;
 mod list;
 mod problem;
 mod progress;
+mod relay;
+mod session;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -60,6 +64,8 @@ pub struct Limits {
     pub progress_interval: Duration,
     /// How many more bytes of an upstream's answer are news to it.
     pub progress_bytes: u64,
+    /// How long a session of the legacy era lasts.
+    pub session_life: Duration,
 }
 
 impl Default for Limits {
@@ -70,6 +76,7 @@ impl Default for Limits {
             held: HeldLimits::default(),
             progress_interval: Duration::from_secs(5),
             progress_bytes: 1024 * 1024,
+            session_life: Duration::from_hours(24),
         }
     }
 }
@@ -78,6 +85,7 @@ impl Default for Limits {
 pub(crate) struct Kept {
     pages: Pages,
     held: Held,
+    opened: Upstreams,
 }
 
 impl Kept {
@@ -85,6 +93,7 @@ impl Kept {
         Self {
             pages: Pages::new(limits.lists),
             held: Held::new(limits.held, clock, entropy),
+            opened: Upstreams::new(),
         }
     }
 }
@@ -124,13 +133,23 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    if request.method() != Method::POST {
+    let session = matches!(*request.method(), Method::GET | Method::DELETE)
+        && request.headers().contains_key(session::SESSION);
+    if request.method() != Method::POST && !session {
         return Err(Refused::method("POST"));
     }
     let (parts, body) = request.into_parts();
     let presented = context.present(door, &parts.method, &parts.headers)?;
     let caller = door.gateway().authenticate(&presented).await?;
     let accepts = Accepts::of(&parts.headers)?;
+    if session {
+        let sender = Sender {
+            request_id: presented.request_id,
+            caller,
+            accepts,
+        };
+        return in_session(door, sender, target, (&parts.method, &parts.headers)).await;
+    }
     if !input::is_json(&parts.headers) {
         return Err(Refused::media_type("application/json"));
     }
@@ -142,6 +161,36 @@ where
         accepts,
     };
     read(door, sender, target, &parts.headers, &bytes).await
+}
+
+/// Opens the stream of a session of the legacy era, or ends the session.
+async fn in_session(
+    door: &Door,
+    sender: Sender,
+    target: Target,
+    (method, headers): (&Method, &HeaderMap),
+) -> Result<Response<Outgoing>, Refused> {
+    let gateway = door.gateway();
+    let Some(plugin) = target.plugin else {
+        return Err(Refused::method("POST"));
+    };
+    if !gateway.is_mcp(&sender.caller, &plugin)? {
+        return Err(Refused::method("POST"));
+    }
+    let at = (gateway, door.clock().now(), door.limits().mcp.session_life);
+    let named = Session::of(headers, at, &sender.caller, Some(&plugin));
+    let session = named.ok().flatten();
+    let session = session.filter(|session| !door.mcp().opened.has_ended(&session.nonce));
+    let Some(session) = session else {
+        let fault = Fault::no_such_session();
+        return Ok(told(sender.accepts, Era::Modern, None, fault));
+    };
+    if *method == Method::DELETE {
+        return relay::end(door, &sender, (&plugin, session)).await;
+    }
+    let last = headers.get("last-event-id");
+    let last = last.and_then(|id| id.to_str().ok()).map(ToOwned::to_owned);
+    relay::listen(door, &sender, (&plugin, session), last).await
 }
 
 /// Reads the message and hands it to what answers it.
@@ -159,13 +208,28 @@ async fn read(
         Ok(opened) => opened,
         Err((id, fault)) => return Ok(told(accepts, Era::Modern, id, fault)),
     };
-    let Some(id) = frame.id else {
+    if let Some(plugin) = &target.plugin
+        && frame.method != "tools/list"
+        && door.gateway().is_mcp(&sender.caller, plugin)?
+    {
+        return relay::run(Exchange {
+            door,
+            sender: &sender,
+            plugin,
+            headers,
+            frame: &frame,
+            meta: &meta,
+            era,
+        })
+        .await;
+    }
+    let Some(id) = frame.id.filter(|_| !frame.response) else {
         // Nothing that a client may tell us asks for anything: a call ends by closing its
         // stream, and there is no session that could have been initialized.
         return Ok(answer::accepted());
     };
     if frame.method == "tools/call" {
-        return call::call(door, sender, target.plugin, &frame, (&meta, era, id)).await;
+        return call::call(door, sender, target.plugin, (headers, &frame), (&meta, era, id)).await;
     }
     let plugin = target.plugin.as_deref();
     if frame.method == "tools/list" {

@@ -11,7 +11,7 @@ use gestalt_core::{Code, Refusal, Subject, Timestamp};
 use gestalt_store::{AuthFailureRow, Change, SessionRow, TokenRow, UserRow};
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::caller::{Identity, Method, Permission};
 use super::limits::{BackOff, FailureBudget};
@@ -30,6 +30,8 @@ pub(crate) struct Identities {
     known: Cache<Hash, Arc<Identity>>,
     /// Moves with every revocation, so that a lookup that overlaps one is not remembered.
     epoch: RwLock<u64>,
+    /// Tells streams under way that one of their callers may be gone.
+    changed: watch::Sender<()>,
     anonymous: Arc<Identity>,
     unknown: FailureBudget,
     living: Arc<Living>,
@@ -44,6 +46,7 @@ impl Identities {
         Self {
             known: Cache::new(caches.identities.max(1)),
             epoch: RwLock::default(),
+            changed: watch::Sender::new(()),
             anonymous: Arc::new(Identity::anonymous()),
             unknown: FailureBudget::new(
                 limits.unknown_tokens_burst,
@@ -168,6 +171,12 @@ impl Identities {
 
     fn move_epoch(&self) {
         *self.epoch.write().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.changed.send_replace(());
+    }
+
+    /// Moves with every revocation.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// Counts a failure before an identity is known; it never refuses a call.

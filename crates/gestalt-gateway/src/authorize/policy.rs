@@ -93,6 +93,8 @@ struct Subjects {
 pub(crate) struct PluginPolicy {
     default: Effect,
     by_operation: std::collections::HashMap<String, Vec<Arc<Rule>>>,
+    /// All of them, for operations that only a live upstream names.
+    rules: Vec<Arc<Rule>>,
 }
 
 /// A decision and the rule that made it.
@@ -141,9 +143,11 @@ impl PluginPolicy {
                 )
             })
             .collect();
+        let own = rules.into_iter().filter(|(of_plugin, _)| *of_plugin);
         Ok(Self {
             default: settings.default,
             by_operation,
+            rules: own.map(|(_, rule)| rule).collect(),
         })
     }
 
@@ -154,12 +158,33 @@ impl PluginPolicy {
         operation: &str,
         connection: Option<&str>,
     ) -> Decision {
-        let rules = self
-            .by_operation
-            .get(operation)
-            .map_or(&[][..], Vec::as_slice);
+        match self.by_operation.get(operation) {
+            Some(rules) => self.weigh(rules.iter(), who, connection),
+            None => self.weigh(
+                self.rules.iter().filter(|rule| rule.is_on(operation)),
+                who,
+                connection,
+            ),
+        }
+    }
+
+    /// Whether there may be anything that a caller may do with the plugin.
+    pub(crate) fn may_do_anything(&self, who: &Identity) -> bool {
+        let mut rules = self.rules.iter().filter(|rule| rule.subjects.contain(who));
+        match self.default {
+            Effect::Allow => !rules.any(|rule| rule.effect == Effect::Deny && rule.is_on_all()),
+            Effect::Deny => rules.any(|rule| rule.effect == Effect::Allow),
+        }
+    }
+
+    fn weigh<'a>(
+        &self,
+        rules: impl Iterator<Item = &'a Arc<Rule>>,
+        who: &Identity,
+        connection: Option<&str>,
+    ) -> Decision {
         let mut allow = None;
-        for rule in rules.iter().filter(|rule| rule.matches(who, connection)) {
+        for rule in rules.filter(|rule| rule.matches(who, connection)) {
             match rule.effect {
                 Effect::Deny => {
                     return Decision {
@@ -219,6 +244,14 @@ impl Rule {
                 .operations
                 .iter()
                 .any(|pattern| pattern.matches(operation))
+    }
+
+    /// It concerns every operation over every connection.
+    fn is_on_all(&self) -> bool {
+        let all = |patterns: &[Pattern]| {
+            patterns.is_empty() || patterns.iter().any(|pattern| *pattern == Pattern::new("*"))
+        };
+        all(&self.operations) && all(&self.connections)
     }
 
     fn matches(&self, who: &Identity, connection: Option<&str>) -> bool {

@@ -15,8 +15,10 @@ use gestalt_core::{Code, Refusal};
 use crate::Gateway;
 use crate::audit::record::Entry;
 use crate::authenticate::caller::Caller;
-use crate::authorize::{may_invoke, may_list, visible_plugin};
+use crate::authorize::{may_invoke, may_list, may_list_live, visible_plugin};
 use crate::catalogue::{Catalogue, PluginEntry};
+use crate::mcp::offered::source_of;
+use crate::mcp::{self, listings};
 
 pub use sets::ToolSet;
 pub(crate) use sets::ToolSets;
@@ -40,6 +42,8 @@ pub struct FoundTool {
     pub paginated: bool,
     /// It changes nothing at the upstream.
     pub read_only: bool,
+    /// It is an MCP server's, which calls it by this name.
+    pub live: Option<Arc<str>>,
 }
 
 impl Gateway {
@@ -59,6 +63,23 @@ impl Gateway {
         let plugin = plugin
             .map(|name| visible_plugin(&catalogue, caller, name))
             .transpose()?;
+        let of: Vec<_> = match plugin {
+            Some(plugin) if plugin.definition.mcp.is_some() => vec![plugin],
+            Some(_) => Vec::new(),
+            None => catalogue
+                .all()
+                .filter(|plugin| mcp::is_of_use(plugin, caller))
+                .collect(),
+        };
+        let patience = mcp::patience(plugin.map(|plugin| &*plugin.name));
+        let mut listed =
+            listings::of(&self.inner, &catalogue, caller, &of, patience).await;
+        // The tools of one server are its own to list, or not.
+        if plugin.is_some()
+            && let Some(Err(refusal)) = listed.pop()
+        {
+            return Err(refusal);
+        }
         gateway.tools.get(gateway, &catalogue, caller, plugin).await
     }
 
@@ -67,13 +88,16 @@ impl Gateway {
     ///
     /// # Errors
     /// `insufficient_scope`; `not_found`, with the nearest name that is there for the caller.
-    pub fn find_tool(
+    pub async fn find_tool(
         &self,
         caller: &Caller,
         plugin: Option<&str>,
         name: &str,
     ) -> Result<FoundTool, Refusal> {
         let gateway = &*self.inner;
+        if let Some(found) = live(self, caller, plugin, name).await? {
+            return Ok(found);
+        }
         let catalogue = gateway.catalogue.load();
         find(&catalogue, caller, plugin, name).or_else(|(names, refusal)| {
             let now = gateway.clock.now();
@@ -83,6 +107,56 @@ impl Gateway {
             Err(refusal)
         })
     }
+}
+
+/// Finds a tool of an MCP server. At the server's own endpoint its name is enough: whether
+/// there is such a tool, the server says. Among all of them a name leads to a tool by what was
+/// listed, never by taking it apart.
+async fn live(
+    gateway: &Gateway,
+    caller: &Caller,
+    plugin: Option<&str>,
+    name: &str,
+) -> Result<Option<FoundTool>, Refusal> {
+    let catalogue = gateway.inner.catalogue.load_full();
+    let found = |plugin: &PluginEntry, operation: Arc<str>, read_only| {
+        let server = plugin.definition.mcp.as_ref()?;
+        let source = source_of(server, &operation)?;
+        Some(FoundTool {
+            plugin: Arc::clone(&plugin.name),
+            structured: false,
+            paginated: false,
+            read_only,
+            live: Some(source.into()),
+            operation,
+        })
+    };
+    let Some(named) = plugin else {
+        let mcp = |plugin: &&Arc<PluginEntry>| mcp::is_of_use(plugin, caller);
+        if catalogue.tools.find(None, name).is_some() || !catalogue.all().any(|one| mcp(&one)) {
+            return Ok(None);
+        }
+        let inner = &*gateway.inner;
+        let known = inner.tools.get(inner, &catalogue, caller, None).await?;
+        let tool = match known.live(name) {
+            Some(tool) => Arc::clone(tool),
+            // It may be newer than what is known.
+            None => match gateway.tools(caller, None).await?.live(name) {
+                Some(tool) => Arc::clone(tool),
+                None => return Ok(None),
+            },
+        };
+        let entry = catalogue.find(&tool.plugin);
+        let operation = Arc::clone(&tool.operation);
+        return Ok(entry.and_then(|entry| found(entry, operation, tool.annotations.read_only)));
+    };
+    let Ok(entry) = visible_plugin(&catalogue, caller, named) else {
+        return Ok(None);
+    };
+    if entry.definition.mcp.is_none() || !may_list_live(entry, caller, name) {
+        return Ok(None);
+    }
+    Ok(found(entry, Arc::from(name), false))
 }
 
 /// What a refusal's record names, and the refusal.
@@ -116,6 +190,7 @@ fn find(
         structured: row.texts().output.is_some(),
         paginated: definition.pagination.is_some(),
         read_only: definition.read_only,
+        live: None,
     })
 }
 

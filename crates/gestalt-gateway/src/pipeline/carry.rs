@@ -11,23 +11,21 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::Reply;
-
 type Walk = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A walk, as long as somebody waits for its answer.
-pub(super) struct Carried<'a> {
+pub(super) struct Carried<'a, T> {
     walk: Option<Walk>,
-    replied: oneshot::Receiver<Result<Reply, Refusal>>,
+    replied: oneshot::Receiver<Result<T, Refusal>>,
     tracker: &'a TaskTracker,
     /// Draining waits for this walk too, until it has ended or is handed over.
     _under_way: TaskTrackerToken,
 }
 
-impl<'a> Carried<'a> {
+impl<'a, T> Carried<'a, T> {
     pub(super) fn new(
         walk: Walk,
-        replied: oneshot::Receiver<Result<Reply, Refusal>>,
+        replied: oneshot::Receiver<Result<T, Refusal>>,
         tracker: &'a TaskTracker,
     ) -> Self {
         Self {
@@ -49,8 +47,8 @@ impl<'a> Carried<'a> {
     }
 }
 
-impl Future for Carried<'_> {
-    type Output = Result<Reply, Refusal>;
+impl<T> Future for Carried<'_, T> {
+    type Output = Result<T, Refusal>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         // Taken out while it runs: a walk that panics is not run again.
@@ -74,7 +72,7 @@ impl Future for Carried<'_> {
 
 /// The one thing that is done in a drop here: the walk itself goes on elsewhere, finds that
 /// nobody waits, and writes its outcome in order.
-impl Drop for Carried<'_> {
+impl<T> Drop for Carried<'_, T> {
     fn drop(&mut self) {
         self.hand_over();
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gestalt_core::id::RequestId;
 use gestalt_core::{Kind, Refusal};
-use gestalt_gateway::{Caller, Invocation, ReplyBody};
-use http::{Response, StatusCode};
+use gestalt_gateway::{Caller, FoundTool, Invocation, ReplyBody};
+use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::json;
 
@@ -17,6 +17,7 @@ use super::fault::Fault;
 use super::frame::{Frame, Id, Meta};
 use super::problem::{self, Shown};
 use super::progress::{self, Arrived};
+use super::relay::Exchange;
 use crate::http::Door;
 use crate::http::guard::Outgoing;
 use crate::http::invoke::arguments::Taken;
@@ -36,8 +37,7 @@ pub(super) struct Sender {
 struct Call {
     door: Door,
     sender: Sender,
-    plugin: Option<String>,
-    name: String,
+    tool: FoundTool,
     arguments: Option<Bytes>,
     arrived: Option<Arc<Arrived>>,
 }
@@ -60,7 +60,7 @@ pub(super) async fn call(
     door: &Door,
     sender: Sender,
     plugin: Option<String>,
-    frame: &Frame<'_>,
+    (headers, frame): (&HeaderMap, &Frame<'_>),
     (meta, era, id): (&Meta<'_>, Era, Id<'_>),
 ) -> Result<Response<Outgoing>, Refused> {
     let accepts = sender.accepts;
@@ -83,14 +83,36 @@ pub(super) async fn call(
         Ok(read) => read,
         Err(fault) => return Ok(super::told(accepts, era, Some(id), fault)),
     };
+    let found = door
+        .gateway()
+        .find_tool(&sender.caller, plugin.as_deref(), &name)
+        .await;
+    let tool = match found {
+        Ok(tool) => tool,
+        Err(refusal) => {
+            let (status, message) = teller.tell(Err(refusal))?;
+            return Ok(accepts.message(status, message));
+        }
+    };
+    if let Some(source) = &tool.live {
+        let exchange = Exchange {
+            door,
+            sender: &sender,
+            plugin: &tool.plugin,
+            headers,
+            frame,
+            meta,
+            era,
+        };
+        return super::relay::call(exchange, (&tool.operation, source)).await;
+    }
     let arrived = token
         .filter(|_| accepts.events)
         .map(|_| Arc::new(Arrived::new(door.limits().mcp.progress_bytes)));
     let call = Call {
         door: door.clone(),
         sender,
-        plugin,
-        name,
+        tool,
         arguments: arguments.map(|json| Bytes::copy_from_slice(json.as_bytes())),
         arrived: arrived.clone(),
     };
@@ -115,18 +137,16 @@ pub(super) async fn call(
 }
 
 impl Call {
-    /// Finds the tool, calls it, and writes its result: an object's text.
+    /// Calls the tool and writes its result: an object's text.
     async fn walk(self) -> Result<String, Refusal> {
         let Self {
             door,
             sender,
-            plugin,
-            name,
+            tool,
             arguments,
             arrived,
         } = self;
         let gateway = door.gateway();
-        let tool = gateway.find_tool(&sender.caller, plugin.as_deref(), &name)?;
         let depth = door.limits().max_json_depth;
         let taken = Taken::from_object(arguments.unwrap_or_default(), depth)?;
         let call = ToolCall {

@@ -36,6 +36,14 @@ pub enum Era {
 }
 
 impl Era {
+    /// The same, as the gateway calls it.
+    pub(super) fn of_gateway(self) -> gestalt_gateway::Era {
+        match self {
+            Self::Modern => gestalt_gateway::Era::Modern,
+            Self::Legacy => gestalt_gateway::Era::Legacy,
+        }
+    }
+
     /// Tells a message's era, and checks what its headers repeat of it.
     ///
     /// # Errors
@@ -119,8 +127,20 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
     }
 }
 
+/// The version that a request is sent in, where its era is known.
+pub(super) fn version(headers: &HeaderMap, era: Era) -> &str {
+    match era {
+        Era::Modern => MODERN,
+        Era::Legacy => {
+            let named = single(headers, &VERSION).ok().flatten();
+            let known = named.and_then(|named| LEGACY.into_iter().find(|known| *known == named));
+            known.unwrap_or(LEGACY[2])
+        }
+    }
+}
+
 /// Undoes the Base64 that stands for what a header cannot carry.
-fn decode(value: &str) -> Option<Cow<'_, str>> {
+pub(super) fn decode(value: &str) -> Option<Cow<'_, str>> {
     let inner = value
         .strip_prefix("=?base64?")
         .and_then(|rest| rest.strip_suffix("?="));

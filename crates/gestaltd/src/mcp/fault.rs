@@ -67,6 +67,22 @@ impl Fault {
         Self::new(code, StatusCode::OK, "There is no such resource.").with(json!({ "uri": uri }))
     }
 
+    /// The session is none of the caller's, or has ended: the client is to begin a new one.
+    pub(super) fn no_such_session() -> Self {
+        let text = "There is no such session; begin a new one.";
+        Self::new(-32001, StatusCode::NOT_FOUND, text)
+    }
+
+    /// What is not done, where nothing but the protocol's own errors can be told.
+    pub(super) fn of_refused(refusal: &gestalt_core::Refusal) -> Self {
+        let message = match &refusal.hint {
+            Some(hint) => format!("{} {hint}", refusal.message),
+            None => refusal.message.clone(),
+        };
+        let data = json!({ "code": refusal.code.as_str() });
+        Self::of_refusal(-32602, message, data)
+    }
+
     /// What came of a refusal: an answer in the protocol, so the transport is content.
     pub(super) fn of_refusal(code: i32, message: impl Into<String>, data: Value) -> Self {
         Self::new(code, StatusCode::OK, message).with(data)
@@ -81,6 +97,21 @@ impl Fault {
     pub(super) fn for_an_older_client(mut self) -> Self {
         self.status = StatusCode::OK;
         self
+    }
+
+    /// The status that an older client is answered with: any other than 200 is a broken
+    /// transport to it, but for 404, which ends its session.
+    pub(super) fn status_for_an_older_client(&self) -> StatusCode {
+        if self.code == -32001 {
+            self.status
+        } else {
+            StatusCode::OK
+        }
+    }
+
+    /// Adds to its sentence.
+    pub(super) fn add(&mut self, text: &str) {
+        self.message.push_str(text);
     }
 
     /// Its code.

@@ -17,15 +17,20 @@ use crate::http::invoke::arguments::depth;
 /// more than once.
 pub const MAX_ID_BYTES: usize = 512;
 
-/// A message: a request if it has an id, else a notification.
+/// A message: a request if it has an id, else a notification; or the response to what a
+/// server asked.
 #[derive(Debug)]
 pub struct Frame<'a> {
     /// The request's id.
     pub id: Option<Id<'a>>,
-    /// What is asked for.
+    /// What is asked for; empty in a response.
     pub method: Cow<'a, str>,
     /// Its parameters.
     pub params: Params<'a>,
+    /// The whole message, as it came.
+    pub text: &'a str,
+    /// It is a response: it has a result or an error, and no method.
+    pub response: bool,
 }
 
 /// A request's id, or a progress token: the JSON text of a string or a whole number.
@@ -70,6 +75,15 @@ pub struct Params<'a> {
         deserialize_with = "present"
     )]
     input_responses: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "requestState", deserialize_with = "present")]
+    request_state: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "ref", deserialize_with = "present")]
+    reference: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    notifications: Option<&'a RawValue>,
+    /// What a client of the legacy era can be asked.
+    #[serde(borrow, default, deserialize_with = "present")]
+    capabilities: Option<&'a RawValue>,
     #[serde(
         borrow,
         default,
@@ -115,6 +129,10 @@ struct Envelope<'a> {
     method: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     params: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
 }
 
 impl<'a> Frame<'a> {
@@ -140,9 +158,21 @@ impl<'a> Frame<'a> {
         if envelope.jsonrpc.and_then(text).as_deref() != Some("2.0") {
             return Err(wrong("`jsonrpc` must be \"2.0\"."));
         }
-        let method = envelope.method.and_then(text).ok_or_else(|| {
-            wrong("`method` must be a string: this server is sent requests and notifications.")
-        })?;
+        let said = std::str::from_utf8(bytes).unwrap_or_default();
+        let answered = envelope.result.is_some() != envelope.error.is_some();
+        if envelope.method.is_none() && answered && id.is_some() {
+            return Ok(Frame {
+                id,
+                method: Cow::Borrowed(""),
+                params: Params::default(),
+                text: said,
+                response: true,
+            });
+        }
+        let method = envelope
+            .method
+            .and_then(text)
+            .ok_or_else(|| wrong("`method` must be a string."))?;
         let params = match envelope.params {
             None => Params::default(),
             Some(raw) => object(raw).ok_or_else(|| {
@@ -150,7 +180,13 @@ impl<'a> Frame<'a> {
                 (id, Fault::invalid_params(text))
             })?,
         };
-        Ok(Frame { id, method, params })
+        Ok(Frame {
+            id,
+            method,
+            params,
+            text: said,
+            response: false,
+        })
     }
 }
 
@@ -232,6 +268,79 @@ impl<'a> Params<'a> {
         }
     }
 
+    /// The JSON text of `name`, as it stands in the message.
+    pub(super) fn raw_name(&self) -> Option<&'a str> {
+        self.name.map(RawValue::get)
+    }
+
+    /// The JSON text of `uri`, as it stands in the message.
+    pub(super) fn raw_uri(&self) -> Option<&'a str> {
+        self.uri.map(RawValue::get)
+    }
+
+    /// The JSON text of `inputResponses`, as it stands in the message.
+    pub(super) fn raw_input_responses(&self) -> Option<&'a str> {
+        self.input_responses.map(RawValue::get)
+    }
+
+    /// What a server wants back, and its JSON text as it stands in the message.
+    ///
+    /// # Errors
+    /// If it is no string.
+    pub(super) fn request_state(&self) -> Result<Option<(Cow<'a, str>, &'a str)>, Fault> {
+        self.request_state
+            .map(|raw| {
+                let wrong = || Fault::invalid_params("`requestState` must be a string.");
+                Ok((text(raw).ok_or_else(wrong)?, raw.get()))
+            })
+            .transpose()
+    }
+
+    /// What `completion/complete` is about: a prompt's name or a resource's template, and its
+    /// JSON text as it stands in the message.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub(super) fn reference(&self) -> Result<Reference<'a>, Fault> {
+        #[derive(serde::Deserialize)]
+        struct Ref<'a> {
+            #[serde(borrow, default)]
+            name: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            uri: Option<&'a RawValue>,
+        }
+        let read = self.reference.and_then(object::<Ref<'a>>);
+        let with = |raw: &'a RawValue| Some((text(raw)?, raw.get()));
+        let reference = read.and_then(|read| match (read.name, read.uri) {
+            (Some(name), None) => with(name).map(|(name, raw)| Reference::Prompt(name, raw)),
+            (None, Some(uri)) => with(uri).map(|(uri, raw)| Reference::Resource(uri, raw)),
+            _ => None,
+        });
+        let wrong = || Fault::invalid_params("`ref` must name a prompt, or a resource by its `uri`.");
+        reference.ok_or_else(wrong)
+    }
+
+    /// The resources that `subscriptions/listen` asks for.
+    ///
+    /// # Errors
+    /// If they are not a list of strings.
+    pub(super) fn subscribed(&self) -> Result<Vec<String>, Fault> {
+        #[derive(serde::Deserialize)]
+        struct Filter {
+            #[serde(default, rename = "resourceSubscriptions")]
+            resources: Option<Vec<String>>,
+        }
+        let wrong = || Fault::invalid_params("`notifications` must say what is listened to.");
+        let filter: Filter = self.notifications.and_then(object).ok_or_else(wrong)?;
+        Ok(filter.resources.unwrap_or_default())
+    }
+
+    /// The JSON text of the capabilities that `initialize` declares; `{}` if absent.
+    pub(super) fn capabilities(&self) -> &'a str {
+        let declared = self.capabilities.map(RawValue::get);
+        declared.filter(|json| json.starts_with('{')).unwrap_or("{}")
+    }
+
     /// The `protocolVersion` that `initialize` asks for.
     pub fn protocol_version(&self) -> Option<Cow<'a, str>> {
         self.protocol_version.and_then(text)
@@ -253,7 +362,22 @@ impl<'a> Params<'a> {
     }
 }
 
+/// What a completion is about, and the JSON text of its name as it stands in the message.
+#[derive(Debug)]
+pub(super) enum Reference<'a> {
+    /// A prompt, by its name.
+    Prompt(Cow<'a, str>, &'a str),
+    /// A resource's template.
+    Resource(Cow<'a, str>, &'a str),
+}
+
 impl<'a> Meta<'a> {
+    /// The JSON text of the client's capabilities; `{}` if absent.
+    pub(super) fn capabilities(&self) -> &'a str {
+        let declared = self.capabilities.map(RawValue::get);
+        declared.filter(|json| json.starts_with('{')).unwrap_or("{}")
+    }
+
     /// The protocol version it was sent in; nothing if absent, or no string.
     pub fn version(&self) -> Option<Cow<'a, str>> {
         self.version.and_then(text)
@@ -267,23 +391,7 @@ impl<'a> Meta<'a> {
 
     /// Whether the client can show its user a link (`elicitation.url`).
     pub fn shows_links(&self) -> bool {
-        #[derive(serde::Deserialize)]
-        struct Capabilities<'a> {
-            #[serde(borrow, default)]
-            elicitation: Option<&'a RawValue>,
-        }
-        #[derive(serde::Deserialize)]
-        struct Elicitation<'a> {
-            #[serde(borrow, default)]
-            url: Option<&'a RawValue>,
-        }
-        let capabilities = self.capabilities.and_then(object::<Capabilities<'a>>);
-        let elicitation = capabilities
-            .and_then(|known| known.elicitation)
-            .and_then(object::<Elicitation<'a>>);
-        elicitation
-            .and_then(|known| known.url)
-            .is_some_and(|raw| raw.get().starts_with('{'))
+        shows_links(self.capabilities())
     }
 
     /// The token under which the client wants to hear of progress.
@@ -296,6 +404,27 @@ impl<'a> Meta<'a> {
             .map(|raw| Id::read(raw).ok_or_else(|| Fault::invalid_params(wrong)))
             .transpose()
     }
+}
+
+/// Whether a client with these capabilities can show its user a link (`elicitation.url`).
+pub(super) fn shows_links(capabilities: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Capabilities<'a> {
+        #[serde(borrow, default)]
+        elicitation: Option<&'a RawValue>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Elicitation<'a> {
+        #[serde(borrow, default)]
+        url: Option<&'a RawValue>,
+    }
+    let capabilities: Option<Capabilities<'_>> = serde_json::from_str(capabilities).ok();
+    let elicitation = capabilities
+        .and_then(|known| known.elicitation)
+        .and_then(object::<Elicitation<'_>>);
+    elicitation
+        .and_then(|known| known.url)
+        .is_some_and(|raw| raw.get().starts_with('{'))
 }
 
 /// A value that is there, also if it is `null`.

@@ -144,6 +144,9 @@ fn length(sizes: &[usize], limits: &ListLimits) -> usize {
 }
 
 fn size(tool: &Tool) -> usize {
+    if let Some(json) = &tool.json {
+        return json.len() + 1;
+    }
     let output = tool.output_schema.as_ref().map_or(0, |schema| schema.len());
     let title = tool.title.as_ref().map_or(0, |title| 2 * title.len());
     tool.name.len()
@@ -198,6 +201,10 @@ fn write(tools: &[Arc<Tool>], next: Option<&str>, era: Era, filtered: bool) -> B
 }
 
 fn push_tool(text: &mut String, tool: &Tool) {
+    if let Some(json) = &tool.json {
+        text.push_str(json);
+        return;
+    }
     text.push_str(r#"{"name":"#);
     push_string(text, &tool.name);
     if let Some(title) = &tool.title {

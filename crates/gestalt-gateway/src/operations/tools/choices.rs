@@ -8,7 +8,7 @@ use gestalt_store::ConnectionRow;
 use serde_json::{Value, json};
 
 use crate::authenticate::caller::Caller;
-use crate::authorize::{allows, connection_for, fitting};
+use crate::authorize::{allows, any_connection, connection_for, fitting};
 use crate::catalogue::PluginEntry;
 
 /// More accounts than these are not named one by one.
@@ -79,6 +79,26 @@ impl Choices {
             })
             .collect();
         let default = connection_for(plugin, operation, None).ok().flatten();
+        Self::between(allowed, default, accounts)
+    }
+
+    /// The same for what a live upstream names, which any connection fits.
+    pub(super) fn live(
+        plugin: &PluginEntry,
+        name: &str,
+        caller: &Caller,
+        accounts: &Accounts,
+    ) -> Self {
+        let may = |index: &usize| {
+            let entry = &plugin.connections[*index];
+            entry.usable() && allows(plugin, caller, name, Some(&entry.name))
+        };
+        let allowed: Vec<usize> = (0..plugin.connections.len()).filter(may).collect();
+        let default = any_connection(plugin, None).ok().flatten();
+        Self::between(allowed, default, accounts)
+    }
+
+    fn between(allowed: Vec<usize>, default: Option<usize>, accounts: &Accounts) -> Self {
         let default = default.filter(|index| allowed.contains(index));
         let choosable: Vec<&Account> = allowed.iter().map(|index| &accounts.0[*index]).collect();
         let names: BTreeSet<String> = if choosable.iter().any(|account| account.names.len() > 1) {
@@ -106,7 +126,7 @@ impl Choices {
     }
 
     /// The members that choose, as JSON text: properties, and which of them are required.
-    fn members(&self, plugin: &PluginEntry) -> Members {
+    pub(super) fn members(&self, plugin: &PluginEntry) -> Members {
         let name = |index: &usize| plugin.connections[*index].definition.name.as_str();
         let mut members = Members::default();
         if !self.connections.is_empty() {

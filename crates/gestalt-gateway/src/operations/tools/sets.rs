@@ -1,5 +1,6 @@
 //! A caller's tools, remembered as long as nothing that they depend on changes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use gestalt_core::connection::Owner;
@@ -10,12 +11,14 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::choices::{Accounts, Choices, Written};
-use super::table::Row;
+use super::table::{Row, set_apart, tool_name};
 use super::texts::Tool;
 use crate::Inner;
 use crate::authenticate::caller::{Caller, Method};
-use crate::authorize::may_list;
+use crate::authorize::{may_list, may_list_live};
 use crate::catalogue::{Catalogue, PluginEntry};
+use crate::mcp::listings;
+use crate::mcp::offered::Offered;
 
 /// What remembered sets may weigh together, in bytes.
 const CAPACITY: u64 = 64 * 1024 * 1024;
@@ -30,6 +33,8 @@ const SHARED: usize = 256;
 #[derive(Debug)]
 pub struct ToolSet {
     tools: Vec<Arc<Tool>>,
+    /// Where the tools of MCP servers are, by name.
+    live: HashMap<Arc<str>, usize>,
     filtered: bool,
     fingerprint: [u8; 32],
     /// Of the texts that no other set has.
@@ -52,33 +57,87 @@ impl ToolSet {
         self.fingerprint
     }
 
+    /// The tool of an MCP server that has a name in this set.
+    pub(super) fn live(&self, name: &str) -> Option<&Arc<Tool>> {
+        self.live.get(name).map(|index| &self.tools[*index])
+    }
+
     fn new(
         catalogue: &Catalogue,
         caller: &Caller,
         of: Option<&Arc<PluginEntry>>,
-        rows: &[ConnectionRow],
+        known: &Depends,
     ) -> Self {
         let own = of.is_some();
-        let listed = catalogue.tools.rows(of.map(|plugin| &*plugin.name));
         let mut set = Self {
-            tools: Vec::with_capacity(listed.len()),
+            tools: Vec::new(),
+            live: HashMap::new(),
             filtered: caller.method() != Method::None,
             fingerprint: [0; 32],
             own_bytes: 0,
         };
-        for rows_of_plugin in listed.chunk_by(|a, b| Arc::ptr_eq(a.plugin(), b.plugin())) {
-            let Some(first) = rows_of_plugin.first() else {
+        let plugins: Vec<&Arc<PluginEntry>> = match of {
+            Some(plugin) => vec![plugin],
+            None => catalogue.all().collect(),
+        };
+        for plugin in plugins {
+            let accounts = Accounts::new(plugin, &known.rows);
+            if plugin.definition.mcp.is_some() {
+                if let Some(offered) = known.listed.get(&plugin.id) {
+                    set.add_live(catalogue, (plugin, own), caller, (&accounts, offered));
+                }
                 continue;
-            };
-            let accounts = Accounts::new(first.plugin(), rows);
+            }
             let mut written = Written::default();
-            for row in rows_of_plugin {
+            for row in catalogue.tools.rows(Some(&plugin.name)) {
                 set.add((row, own), caller, &accounts, &mut written);
             }
         }
         let digests: Vec<&[u8]> = set.tools.iter().map(|tool| &tool.digest[..]).collect();
         set.fingerprint = gestalt_vault::sha256(&digests);
         set
+    }
+
+    /// Adds the tools of an MCP server. Only what it lists today tells whether two names
+    /// collide; the later one is then set apart, and the log says so.
+    fn add_live(
+        &mut self,
+        catalogue: &Catalogue,
+        (plugin, own): (&Arc<PluginEntry>, bool),
+        caller: &Caller,
+        (accounts, offered): (&Accounts, &Offered),
+    ) {
+        // What is listed depends on whose account it was asked for with.
+        self.filtered |= !plugin.connections.is_empty();
+        for tool in &offered.tools {
+            if !may_list_live(plugin, caller, &tool.name) {
+                self.filtered = true;
+                continue;
+            }
+            let name = if own {
+                Arc::clone(&tool.name)
+            } else {
+                let mut name = tool_name(&plugin.name, &tool.name);
+                let taken = |name: &str| {
+                    catalogue.tools.find(None, name).is_some() || self.live.contains_key(name)
+                };
+                if taken(&name) {
+                    name = set_apart(&name);
+                    tracing::warn!(plugin = %plugin.name, tool = %tool.name, "the name is taken by another tool; it is offered as `{name}`");
+                }
+                if taken(&name) {
+                    continue;
+                }
+                Arc::from(name)
+            };
+            let choices = Choices::live(plugin, &tool.name, caller, accounts);
+            self.filtered |= !choices.is_empty();
+            let members = choices.members(plugin);
+            let tool = Tool::live(plugin, tool, &name, &members.properties);
+            self.own_bytes += tool.json.as_ref().map_or(0, |json| json.len() as u64) + ENTRY;
+            self.live.insert(name, self.tools.len());
+            self.tools.push(Arc::new(tool));
+        }
     }
 
     fn add(
@@ -115,6 +174,14 @@ struct Versions {
     catalogue: u64,
     own: u64,
     shared: u64,
+    listed: u64,
+}
+
+/// What a set is made of besides the catalogue.
+struct Depends {
+    rows: Vec<ConnectionRow>,
+    /// What MCP servers list for the caller.
+    listed: HashMap<PluginId, Arc<Offered>>,
 }
 
 /// Whose tools, and of which plugin.
@@ -185,6 +252,7 @@ impl ToolSets {
             catalogue: catalogue.version,
             own: version(Owner::Subject(identity.subject)),
             shared: version(Owner::Platform),
+            listed: gateway.listings.version(),
         };
         if let Some(known) = self.known.get(&key)
             && known.at == at
@@ -194,7 +262,8 @@ impl ToolSets {
         let rows = gateway
             .usable_connections(caller, plugin.map(|plugin| &**plugin))
             .await?;
-        let set = ToolSet::new(catalogue, caller, plugin, &rows);
+        let listed = listings::known(gateway, catalogue, caller, plugin).await;
+        let set = ToolSet::new(catalogue, caller, plugin, &Depends { rows, listed });
         let pointers = set.tools.len() as u64 * 8;
         let fresh = set.own_bytes + pointers + ENTRY;
         let by = (set.fingerprint, set.filtered);

@@ -182,6 +182,12 @@ pub fn tool_name(plugin: &str, operation: &str) -> String {
     fit(name.chars().map(valid).collect(), plugin, operation)
 }
 
+/// The name of a tool whose own is taken: it ends with `__`.
+pub(crate) fn set_apart(name: &str) -> String {
+    // Names are ASCII, so that any place is between characters.
+    format!("{}__", &name[..name.len().min(MAX_NAME - 2)])
+}
+
 /// The name among the plugin's own tools: as it is, where it is not too long.
 fn own_name(plugin: &str, operation: &str) -> String {
     fit(operation.to_owned(), plugin, operation)

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use super::output::relaxed;
 use super::table::Row;
 use crate::catalogue::PluginEntry;
+use crate::mcp::offered::OfferedTool;
 
 /// The member that asks for more of an earlier result. Every tool has it: any result can be
 /// larger than what is given at once.
@@ -40,6 +41,9 @@ pub struct Tool {
     pub output_schema: Option<Arc<str>>,
     /// Hints on what it does.
     pub annotations: ToolAnnotations,
+    /// All that an MCP server says of it, as it says it, under `name`: JSON text. It is what a
+    /// list shows where it is there.
+    pub json: Option<Arc<str>>,
     /// Over all of the above.
     pub(super) digest: [u8; 32],
 }
@@ -93,6 +97,33 @@ impl Tool {
             input_schema,
             output_schema: texts.output.clone(),
             annotations,
+            json: None,
+        }
+    }
+
+    /// A tool of an MCP server, with more members in its input schema.
+    pub(super) fn live(
+        plugin: &PluginEntry,
+        tool: &OfferedTool,
+        name: &Arc<str>,
+        members: &str,
+    ) -> Self {
+        let json = tool.json(name, members);
+        Self {
+            digest: gestalt_vault::sha256(&[plugin.name.as_bytes(), b"/", json.as_bytes()]),
+            name: Arc::clone(name),
+            plugin: Arc::clone(&plugin.name),
+            operation: Arc::clone(&tool.name),
+            title: tool.title.clone(),
+            description: Arc::clone(&tool.description),
+            input_schema: Arc::clone(&tool.input_schema),
+            output_schema: tool.output_schema.clone(),
+            annotations: ToolAnnotations {
+                read_only: tool.read_only,
+                destructive: tool.destructive,
+                idempotent: tool.idempotent,
+            },
+            json: Some(json.into()),
         }
     }
 }
