@@ -49,6 +49,7 @@ const ROOMS: &[Room] = &[
             "gestaltd",
         ],
     ),
+    room("mcp-fixture", &[], &[]),
     room("xtask", &[], &[]),
 ];
 

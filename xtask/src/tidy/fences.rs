@@ -46,6 +46,7 @@ const FENCES: &[Fence] = &[
             "gestaltd",
             "gestalt-bench",
             "gestalt-e2e",
+            "mcp-fixture",
         ],
         "HTTP is spoken at the doors and by the guarded client",
     ),
@@ -56,6 +57,7 @@ const FENCES: &[Fence] = &[
             "gestaltd",
             "gestalt-bench",
             "gestalt-e2e",
+            "mcp-fixture",
         ],
         "HTTP is spoken at the doors and by the guarded client",
     ),
@@ -78,6 +80,11 @@ const FENCES: &[Fence] = &[
         "cedar-policy",
         &["gestalt-gateway"],
         "policy is decided by the rules only",
+    ),
+    fence(
+        "rmcp",
+        &["mcp-fixture", "gestalt-e2e"],
+        "its types drop what they do not know: the SDK plays peers in tests, the relay is ours",
     ),
     fence("openssl", &[], "one TLS stack: rustls"),
     fence("native-tls", &[], "one TLS stack: rustls"),
@@ -176,6 +183,13 @@ mod tests {
         assert_eq!(check(std::slice::from_ref(&tested)), []);
         tested.uses[0].name = "sqlx".into();
         assert_eq!(check(&[tested]).len(), 1);
+    }
+
+    #[test]
+    fn the_sdk_of_mcp_is_for_peers_in_tests() {
+        assert_eq!(check(&[member("gestaltd", "rmcp")]).len(), 1);
+        assert_eq!(check(&[member("gestalt-upstream", "rmcp")]).len(), 1);
+        assert_eq!(check(&[member("mcp-fixture", "rmcp")]), []);
     }
 
     #[test]
