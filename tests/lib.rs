@@ -11,6 +11,7 @@
     reason = "a test stops at what it cannot have; it starts programs and opens connections as a user would"
 )]
 
+pub mod bearer;
 pub mod cli;
 pub mod client;
 pub mod daemon;
@@ -20,6 +21,7 @@ pub mod postgres;
 pub mod program;
 pub mod seed;
 pub mod served;
+pub mod suite;
 
 pub use cli::Cli;
 pub use client::{Answer, Client};

@@ -29,6 +29,21 @@ pub async fn httpbin() -> Peer {
     Peer { program, url }
 }
 
+/// Starts the MCP server for tests on a free loopback port; it serves both eras at `/mcp`.
+/// `mcp-fixture --help` tells its options.
+///
+/// # Panics
+///
+/// When it does not start.
+pub async fn mcp_fixture(options: &[&str]) -> Peer {
+    let mut command = Command::new(program::built("mcp-fixture"));
+    command.args(["--port", "0"]).args(options);
+    let mut program = Program::start(command);
+    let url = program.said("Listening on ").await;
+    let url = url.trim_end_matches("/mcp").to_owned();
+    Peer { program, url }
+}
+
 /// The path of a program in the Python environment, such as `st`.
 ///
 /// # Panics

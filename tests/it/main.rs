@@ -13,6 +13,8 @@ mod isolation;
 mod lifecycle;
 mod local_login;
 mod mcp_clients;
+mod mcp_fixture;
+mod official_suite;
 mod openapi_guide;
 mod peers;
 mod prism;
