@@ -159,7 +159,7 @@ fn survey(paths: &[(String, Node<'_>)]) -> Seen {
     seen
 }
 
-fn schemes(root: &Node<'_>, schemas: &Schemas, findings: &mut Findings) -> Vec<Scheme> {
+fn schemes(root: &Node<'_>, schemas: &Schemas<'_>, findings: &mut Findings) -> Vec<Scheme> {
     let list = root
         .get("components")
         .and_then(|components| components.get("securitySchemes"));

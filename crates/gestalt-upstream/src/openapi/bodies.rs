@@ -67,14 +67,14 @@ impl Form {
 
 /// Reads a request body, whose reference has been followed; `limit` bounds its schema, in
 /// bytes. `None` if it has no media type that can be sent.
-pub(super) fn read(
-    body: &Node<'_>,
+pub(super) fn read<'t>(
+    body: &Node<'t>,
     limit: usize,
-    schemas: &Schemas,
+    schemas: &Schemas<'t>,
     findings: &mut Findings,
 ) -> Option<Body> {
     let content = body.get("content");
-    let mut offered: Vec<(Form, String, Node<'_>)> = Vec::new();
+    let mut offered: Vec<(Form, String, Node<'t>)> = Vec::new();
     for (content_type, media) in content.iter().flat_map(Node::members).take(MOST_MEDIA) {
         let content_type = content_type.trim().to_owned();
         if !is_media_type(&content_type) {
@@ -113,12 +113,12 @@ pub(super) fn read(
     })
 }
 
-fn first(
+fn first<'t>(
     form: Form,
     content_type: String,
-    media: &Node<'_>,
+    media: &Node<'t>,
     limit: usize,
-    (schemas, findings): (&Schemas, &mut Findings),
+    (schemas, findings): (&Schemas<'t>, &mut Findings),
 ) -> Media {
     let schema = media.get("schema");
     let schema = match form {

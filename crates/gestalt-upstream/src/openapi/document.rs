@@ -241,6 +241,11 @@ impl<'t> Node<'t> {
         last.replace("~1", "/").replace("~0", "~")
     }
 
+    /// Which of the document's files it stands in.
+    pub(super) fn file(&self) -> usize {
+        self.place.file
+    }
+
     /// What tells one place from every other.
     pub(super) fn identity(&self) -> usize {
         self.place.raw.get().as_ptr().addr()

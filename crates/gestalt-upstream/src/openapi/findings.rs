@@ -21,6 +21,8 @@ pub(super) struct Findings {
     told: HashSet<u64>,
     limit: usize,
     more: u64,
+    /// How many findings came in, those told before included.
+    said: u64,
     /// The operation that is read.
     operation: Option<String>,
 }
@@ -32,6 +34,7 @@ impl Findings {
             told: HashSet::new(),
             limit,
             more: 0,
+            said: 0,
             operation: None,
         }
     }
@@ -67,6 +70,7 @@ impl Findings {
 
     /// Takes a finding over. Beyond the limit a graver one takes the place of a lighter one.
     pub(super) fn push(&mut self, finding: Finding) {
+        self.said += 1;
         let mut hasher = DefaultHasher::new();
         (
             &finding.file,
@@ -93,6 +97,11 @@ impl Findings {
             self.list.remove(last.unwrap_or_default());
             self.list.push(finding);
         }
+    }
+
+    /// How many findings came in, those told before included.
+    pub(super) fn said(&self) -> u64 {
+        self.said
     }
 
     /// The findings, and how many more there were.

@@ -19,7 +19,7 @@ pub(super) struct Hints {
 }
 
 /// Reads an operation's hints.
-pub(super) fn read(operation: &Node<'_>, schemas: &Schemas) -> Hints {
+pub(super) fn read(operation: &Node<'_>, schemas: &Schemas<'_>) -> Hints {
     let Some(node) = operation.get("x-speakeasy-mcp") else {
         return Hints::default();
     };

@@ -47,9 +47,9 @@ struct PathItem<'d> {
 }
 
 /// Reads operations one by one.
-pub(super) struct Reading<'a> {
+pub(super) struct Reading<'a, 't> {
     pub(super) settings: &'a ImportSettings,
-    pub(super) schemas: Schemas,
+    pub(super) schemas: Schemas<'t>,
     pub(super) connections: Connections,
     pub(super) servers: Servers<'a>,
     /// What the document requires where an operation says nothing.
@@ -64,7 +64,7 @@ pub(super) fn is_method(member: &str) -> bool {
     METHODS.iter().any(|(word, _)| *word == member)
 }
 
-impl Reading<'_> {
+impl<'t> Reading<'_, 't> {
     /// Takes up what the document requires as a whole, so that its connections come first.
     pub(super) fn begin(&mut self) {
         let meant = self.security.as_ref().map(|(value, spot)| (value, spot));
@@ -72,7 +72,7 @@ impl Reading<'_> {
     }
 
     /// Reads every operation of a path.
-    pub(super) fn path(&mut self, path: &str, item: &Node<'_>) {
+    pub(super) fn path(&mut self, path: &str, item: &Node<'t>) {
         if path.starts_with("x-") {
             return;
         }
@@ -114,7 +114,7 @@ impl Reading<'_> {
         self.findings.about(None);
     }
 
-    fn operation<'t>(
+    fn operation(
         &mut self,
         method: &Method,
         shared: &PathItem<'t>,
@@ -216,7 +216,7 @@ impl Reading<'_> {
     }
 
     /// The operation's parameters, and how many bytes of schema they leave for the body.
-    fn parameters<'t>(
+    fn parameters(
         &mut self,
         shared: &PathItem<'t>,
         node: &Node<'t>,
@@ -287,7 +287,7 @@ impl Reading<'_> {
     fn body(
         &mut self,
         method: &Method,
-        node: &Node<'_>,
+        node: &Node<'t>,
         limit: usize,
     ) -> Option<gestalt_core::operation::Body> {
         let body = node.get("requestBody")?;

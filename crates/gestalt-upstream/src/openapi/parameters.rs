@@ -141,11 +141,11 @@ fn declare<'d>(node: &Node<'d>, findings: &mut Findings) -> Option<Declared<'d>>
 }
 
 /// Reads a parameter; `limit` bounds its schema, in bytes.
-pub(super) fn read(
-    declared: &Declared<'_>,
+pub(super) fn read<'t>(
+    declared: &Declared<'t>,
     limit: usize,
     taken: &mut Taken,
-    schemas: &Schemas,
+    schemas: &Schemas<'t>,
     findings: &mut Findings,
 ) -> Parameter {
     let Declared {

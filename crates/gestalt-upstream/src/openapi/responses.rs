@@ -1,6 +1,5 @@
 //! Answers: the schema of a successful one, and what to ask for.
 
-use gestalt_core::Schema;
 use gestalt_core::operation::Response;
 
 use super::bodies::{Form, takes_json};
@@ -19,20 +18,20 @@ pub(super) struct Answers {
 ///
 /// Only a schema that every successful JSON answer has is kept: an agent's client refuses an
 /// answer that is not of the schema.
-pub(super) fn read(
-    responses: Option<&Node<'_>>,
+pub(super) fn read<'t>(
+    responses: Option<&Node<'t>>,
     limit: usize,
-    schemas: &Schemas,
+    schemas: &Schemas<'t>,
     findings: &mut Findings,
 ) -> Answers {
-    let mut found: Vec<(String, Node<'_>)> = Vec::new();
+    let mut found: Vec<(String, Node<'t>)> = Vec::new();
     for (status, response) in responses.into_iter().flat_map(Node::members) {
         if status.len() == 3 && status.starts_with('2') {
             found.push((status.to_ascii_uppercase(), response));
         }
     }
     found.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let mut chosen: Option<(Node<'_>, String)> = None;
+    let mut chosen: Option<(Node<'t>, String)> = None;
     let (mut alone, mut several) = (true, false);
     for (_, response) in found {
         let Ok(response) = response.resolved() else {
@@ -62,10 +61,10 @@ pub(super) fn read(
         .map(|(_, name)| format!("{name}, */*;q=0.5"));
     let schema = chosen
         .filter(|_| alone)
-        .map(|(schema, _)| schemas.convert(&schema, Direction::Response, limit, findings));
+        .map(|(schema, _)| schemas.convert_shared(&schema, Direction::Response, limit, findings));
     Answers {
         response: Response {
-            schema: schema.map(Schema::from),
+            schema,
             ..Response::default()
         },
         accept: accept.filter(|text| http::HeaderValue::from_str(text).is_ok()),

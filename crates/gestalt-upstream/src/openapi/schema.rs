@@ -6,18 +6,22 @@
 
 mod combine;
 mod keywords;
+mod known;
 mod size;
 mod trim;
 mod whole;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
 
+use gestalt_core::Schema;
 use gestalt_core::document::ImportLimits;
 use serde_json::{Map, Value};
 
 use super::document::Node;
 use super::findings::Findings;
+use known::{Effects, Finished, Known, Whole};
 
 /// How many times its limit may be converted of a schema before the rest is left open.
 const ROOM: usize = 4;
@@ -29,52 +33,98 @@ const DEEPEST_INLINE: usize = 16;
 const LONGEST_NAME: usize = 60;
 
 /// Whether a schema is of what is sent or of what comes back.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Direction {
     Request,
     Response,
 }
 
 /// Converts schemas.
-pub(super) struct Schemas {
+pub(super) struct Schemas<'t> {
     limits: ImportLimits,
     /// Whether a pattern can be compiled.
     patterns: RefCell<HashMap<String, bool>>,
+    known: Known<'t>,
 }
 
 /// One schema in the making.
 struct Making<'a, 't> {
-    schemas: &'a Schemas,
+    schemas: &'a Schemas<'t>,
     findings: &'a mut Findings,
     direction: Direction,
     /// The definitions by what they are made of.
     names: HashMap<usize, String>,
     taken: HashSet<String>,
     queue: VecDeque<(String, Node<'t>)>,
-    definitions: Map<String, Value>,
+    definitions: HashMap<String, Rc<Value>>,
     /// What stands in the place of a reference right now.
     inside: Vec<usize>,
     references: usize,
     /// Bytes of document text that may still be converted.
     room: usize,
+    effects: Effects<'t>,
 }
 
-impl Schemas {
+impl<'t> Schemas<'t> {
     pub(super) fn new(limits: &ImportLimits) -> Self {
         Self {
             limits: limits.clone(),
             patterns: RefCell::default(),
+            known: Known::default(),
         }
     }
 
     /// Converts a schema; what comes out is no longer than `limit` bytes.
     pub(super) fn convert(
         &self,
-        node: &Node<'_>,
+        node: &Node<'t>,
         direction: Direction,
         limit: usize,
         findings: &mut Findings,
     ) -> Value {
+        let (schema, rule) = self.trimmed(node, direction, limit, findings);
+        if let Some(rule) = rule {
+            tell(node, limit, &rule, findings);
+        }
+        schema
+    }
+
+    /// Converts a schema to its text, as [`Self::convert`] does; many operations may have
+    /// the same.
+    pub(super) fn convert_shared(
+        &self,
+        node: &Node<'t>,
+        direction: Direction,
+        limit: usize,
+        findings: &mut Findings,
+    ) -> Schema {
+        let whole = Whole::of(node, direction, limit);
+        let known = self.known.whole(&whole);
+        let finished = known.unwrap_or_else(|| {
+            let said = findings.said();
+            let (schema, rule) = self.trimmed(node, direction, limit, findings);
+            let text = Schema::from(schema);
+            let finished = Finished { text, rule };
+            // What is said of a place is said for each place.
+            if findings.said() == said {
+                self.known.keep_whole(whole, finished.clone());
+            }
+            finished
+        });
+        if let Some(rule) = &finished.rule {
+            tell(node, limit, rule, findings);
+        }
+        finished.text
+    }
+
+    /// A schema that fits, and by which rule it was made to.
+    fn trimmed(
+        &self,
+        node: &Node<'t>,
+        direction: Direction,
+        limit: usize,
+        findings: &mut Findings,
+    ) -> (Value, Option<String>) {
         let mut making = Making {
             schemas: self,
             findings,
@@ -82,27 +132,22 @@ impl Schemas {
             names: HashMap::new(),
             taken: HashSet::new(),
             queue: VecDeque::new(),
-            definitions: Map::new(),
+            definitions: HashMap::new(),
             inside: Vec::new(),
             references: 0,
             room: limit.saturating_mul(ROOM),
+            effects: Effects::default(),
         };
         let root = making.root(node);
         while let Some((name, node)) = making.queue.pop_front() {
-            let schema = making.body(&node, 0);
+            let schema = making.definition(&node);
             making.definitions.insert(name, schema);
         }
-        let definitions = making.definitions;
-        let schema = whole::assemble(&root, &definitions);
+        let schema = whole::assemble(&root, &making.definitions);
         if trim::fits(&schema, limit) {
-            return schema;
+            return (schema, None);
         }
-        let (schema, rule) = trim::trim(&schema, limit);
-        if let Some(rule) = rule {
-            let message = format!("the schema is larger than {limit} bytes or too deep; {rule}");
-            findings.changed(&node.spot(), message);
-        }
-        schema
+        trim::trim(&schema, limit)
     }
 
     /// A member's text, bounded as the description of a member is.
@@ -130,29 +175,35 @@ impl Schemas {
     }
 }
 
+/// Says that a schema was trimmed.
+fn tell(node: &Node<'_>, limit: usize, rule: &str, findings: &mut Findings) {
+    let message = format!("the schema is larger than {limit} bytes or too deep; {rule}");
+    findings.changed(&node.spot(), message);
+}
+
 impl<'t> Making<'_, 't> {
     /// The schema itself, where it is a reference what that leads to.
-    fn root(&mut self, node: &Node<'t>) -> Value {
+    fn root(&mut self, node: &Node<'t>) -> Rc<Value> {
         match node.resolved() {
             Ok(target) => {
-                let schema = self.body(&target, 0);
                 if target.identity() == node.identity() {
-                    return schema;
+                    return self.body(&target, 0).into();
                 }
+                let schema = self.definition(&target);
                 let mut beside = self.keywords(node, 0);
                 if beside.is_empty() {
                     return schema;
                 }
-                let mut parts = vec![schema];
+                let mut parts = vec![Value::clone(&schema)];
                 if let Some(Value::Array(more)) = beside.remove("allOf") {
                     parts.extend(more);
                 }
                 beside.insert("allOf".to_owned(), parts.into());
                 let mut schema = combine::all_of(beside);
                 combine::hide(&mut schema);
-                schema.into()
+                Value::Object(schema).into()
             }
-            Err(why) => self.open(node, &why),
+            Err(why) => self.open(node, &why).into(),
         }
     }
 
@@ -200,21 +251,38 @@ impl<'t> Making<'_, 't> {
 
     /// A reference to the definition of what a reference led to.
     fn defined(&mut self, target: &Node<'t>) -> Value {
-        let known = self.names.get(&target.identity()).cloned();
-        let name = known.unwrap_or_else(|| {
-            self.references += 1;
-            let name = self.name(target);
-            self.names.insert(target.identity(), name.clone());
-            if self.references <= self.schemas.limits.max_references {
-                self.queue.push_back((name.clone(), target.clone()));
-            } else {
-                self.room = 0;
-                self.definitions
-                    .insert(name.clone(), Value::Object(Map::new()));
-            }
-            name
-        });
-        serde_json::json!({ "$ref": format!("#/$defs/{name}") })
+        let name = self.name_of(target);
+        let reference = serde_json::json!({ "$ref": format!("#/$defs/{name}") });
+        self.effects.mentions.push((target.clone(), name));
+        reference
+    }
+
+    /// The name of a definition, which is made in its turn.
+    fn name_of(&mut self, target: &Node<'t>) -> String {
+        if let Some(known) = self.names.get(&target.identity()) {
+            return known.clone();
+        }
+        self.references += 1;
+        let name = self.name(target);
+        self.names.insert(target.identity(), name.clone());
+        if self.references <= self.most_references() {
+            self.queue.push_back((name.clone(), target.clone()));
+        } else {
+            self.room = 0;
+            let open = Value::Object(Map::new());
+            self.definitions.insert(name.clone(), open.into());
+        }
+        name
+    }
+
+    fn most_references(&self) -> usize {
+        self.schemas.limits.max_references
+    }
+
+    /// Takes bytes of the room.
+    fn spend(&mut self, bytes: usize) {
+        self.room = self.room.saturating_sub(bytes);
+        self.effects.spent = self.effects.spent.saturating_add(bytes);
     }
 
     /// A free name for a definition, after the last step of its place.
@@ -277,7 +345,7 @@ impl<'t> Making<'_, 't> {
         let Ok(target) = node.resolved() else {
             return self.schema(node, depth);
         };
-        let (identity, limit) = (target.identity(), self.schemas.limits.max_references);
+        let (identity, limit) = (target.identity(), self.most_references());
         if depth > DEEPEST || self.room == 0 {
             return Value::Object(Map::new());
         }
@@ -291,6 +359,7 @@ impl<'t> Making<'_, 't> {
             return self.schema(node, depth);
         }
         self.references += 1;
+        self.effects.parts += 1;
         self.inside.push(identity);
         let schema = self.unfinished(&target, depth);
         self.inside.pop();

@@ -22,7 +22,7 @@ impl<'t> Making<'_, 't> {
     pub(super) fn keywords(&mut self, node: &Node<'t>, depth: usize) -> Map<String, Value> {
         let mut out = Map::new();
         for (word, value) in node.members() {
-            self.room = self.room.saturating_sub(word.len() + 8);
+            self.spend(word.len() + 8);
             if let Some((word, value)) = self.keyword(node, &word, &value, depth + 1) {
                 out.insert(word.to_owned(), value);
             }
@@ -90,7 +90,7 @@ impl<'t> Making<'_, 't> {
             _ => None,
         };
         if made.is_some() && !matches!(word, "properties" | "items" | "allOf" | "anyOf" | "oneOf") {
-            self.room = self.room.saturating_sub(value.raw().len().min(1_000));
+            self.spend(value.raw().len().min(1_000));
         }
         made.map(|made| (word, made))
     }
@@ -119,7 +119,7 @@ impl<'t> Making<'_, 't> {
         let mut out = Map::new();
         for (name, member) in value.members() {
             if !self.is_hidden(&member) {
-                self.room = self.room.saturating_sub(name.len() + 4);
+                self.spend(name.len() + 4);
                 out.insert(name, self.schema(&member, depth));
             }
         }

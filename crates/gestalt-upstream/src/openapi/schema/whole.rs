@@ -2,6 +2,7 @@
 //! is used; the rest stays under `$defs`.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
@@ -29,7 +30,7 @@ pub(super) fn named(schema: &Map<String, Value>) -> Option<&str> {
 }
 
 /// Puts a schema and its definitions together.
-pub(super) fn assemble(root: &Value, definitions: &Map<String, Value>) -> Value {
+pub(super) fn assemble(root: &Value, definitions: &HashMap<String, Rc<Value>>) -> Value {
     let mut uses = HashMap::new();
     count(root, &mut uses);
     for schema in definitions.values() {
@@ -42,9 +43,8 @@ pub(super) fn assemble(root: &Value, definitions: &Map<String, Value>) -> Value 
         inside: Vec::new(),
         circular: HashSet::new(),
     };
-    // The first round finds what is circular, so that the second can leave it out.
-    placing.put(root);
-    placing.placed.clear();
+    // What is circular is found first, so that it can be left out.
+    placing.walk(root, &mut HashSet::new());
     let mut schema = placing.put(root);
     let (mut kept, mut waiting) = (Map::new(), Vec::new());
     references(&schema, &mut waiting);
@@ -88,15 +88,44 @@ fn references(schema: &Value, found: &mut Vec<String>) {
 }
 
 struct Placing<'v> {
-    definitions: &'v Map<String, Value>,
+    definitions: &'v HashMap<String, Rc<Value>>,
     uses: HashMap<&'v str, usize>,
     /// What stands for a reference to each definition; `None` while it stays one.
-    placed: HashMap<String, Option<Value>>,
+    placed: HashMap<String, Option<Rc<Map<String, Value>>>>,
     inside: Vec<String>,
     circular: HashSet<String>,
 }
 
-impl Placing<'_> {
+impl<'v> Placing<'v> {
+    /// Goes where [`Self::put`] goes, and makes nothing.
+    fn walk(&mut self, schema: &'v Value, seen: &mut HashSet<&'v str>) {
+        match schema {
+            Value::Object(object) => match named(object) {
+                Some(name) => self.walk_into(name, seen),
+                None => object.values().for_each(|value| self.walk(value, seen)),
+            },
+            Value::Array(items) => items.iter().for_each(|item| self.walk(item, seen)),
+            _ => {}
+        }
+    }
+
+    fn walk_into(&mut self, name: &'v str, seen: &mut HashSet<&'v str>) {
+        if self.inside.iter().any(|outer| outer == name) {
+            self.circular.insert(name.to_owned());
+            return;
+        }
+        if seen.contains(name) || self.inside.len() >= DEEPEST_PLACE {
+            return;
+        }
+        let Some(schema) = self.definitions.get(name) else {
+            return;
+        };
+        self.inside.push(name.to_owned());
+        self.walk(schema, seen);
+        self.inside.pop();
+        seen.insert(name);
+    }
+
     fn put(&mut self, schema: &Value) -> Value {
         match schema {
             Value::Object(object) => match named(object) {
@@ -112,16 +141,17 @@ impl Placing<'_> {
     }
 
     fn reference(&mut self, name: &str, object: &Map<String, Value>) -> Value {
-        let Some(Value::Object(mut placed)) = self.place(name) else {
+        let Some(placed) = self.place(name) else {
             return Value::Object(object.clone());
         };
+        let mut placed = Rc::unwrap_or_clone(placed);
         for (key, value) in object.iter().filter(|(key, _)| *key != "$ref") {
             placed.insert(key.clone(), value.clone());
         }
         Value::Object(placed)
     }
 
-    fn place(&mut self, name: &str) -> Option<Value> {
+    fn place(&mut self, name: &str) -> Option<Rc<Map<String, Value>>> {
         if self.inside.iter().any(|outer| outer == name) {
             self.circular.insert(name.to_owned());
             return None;
@@ -132,13 +162,16 @@ impl Placing<'_> {
         if self.inside.len() >= DEEPEST_PLACE {
             return None;
         }
+        let schema = self.definitions.get(name)?;
         self.inside.push(name.to_owned());
-        let schema = self.put(self.definitions.get(name)?);
+        let schema = self.put(schema);
         self.inside.pop();
         let once = self.uses.get(name).copied().unwrap_or_default() < 2;
         let fits = (once || fits(&schema, SMALL)) && depth(&schema) <= DEEPEST_PLACED;
-        let placed = (fits && !self.circular.contains(name)).then_some(schema);
-        let placed = placed.filter(Value::is_object);
+        let placed = match schema {
+            Value::Object(schema) if fits && !self.circular.contains(name) => Some(schema.into()),
+            _ => None,
+        };
         self.placed.insert(name.to_owned(), placed.clone());
         placed
     }
