@@ -4,6 +4,7 @@
 //! `isError` and `_meta` where there is something to say in them. What an upstream sent is never
 //! read into a tree and written again: numbers and order stay what they were.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use self::arrived::{Arrived, Kind};
 use self::written::Written;
 use super::held::{self, Held, Rest};
 use crate::http::Site;
+use crate::http::invoke::arguments::is_deeper;
 
 mod arrived;
 mod written;
@@ -85,7 +87,7 @@ pub(crate) async fn result(
     }
     if arrived.bytes.is_empty() {
         if call.tool.structured && !failed {
-            result.structured = Some("{}".to_owned());
+            result.structured = Some("{}".into());
         }
     } else if let Some(text) = arrived.text().filter(|_| kind.may_be_text()) {
         if text.len() > limits.max_text_bytes || arrived.cut {
@@ -213,40 +215,20 @@ fn answered(status: StatusCode, headers: &HeaderMap) -> String {
 
 /// A JSON object as it is. Where the tool has a schema of its results, whatever else came
 /// is put into an object, since each result must have one then.
-fn structured(text: &str, kind: &Kind, needed: bool) -> Option<String> {
+fn structured<'a>(text: &'a str, kind: &Kind, needed: bool) -> Option<Cow<'a, str>> {
     let text = text.trim();
-    let is_json = *kind != Kind::Text && depth(text) <= MAX_DEPTH;
+    let is_json = *kind != Kind::Text && !is_deeper(text.as_bytes(), MAX_DEPTH);
     let json = is_json.then(|| serde_json::from_str::<&RawValue>(text).ok());
     match json.flatten() {
-        Some(object) if object.get().starts_with('{') => Some(object.get().to_owned()),
-        Some(other) if needed => Some(format!(r#"{{"_result":{}}}"#, other.get())),
-        None if needed => Some("{}".to_owned()),
+        Some(object) if object.get().starts_with('{') => Some(object.get().into()),
+        Some(other) if needed => Some(format!(r#"{{"_result":{}}}"#, other.get()).into()),
+        None if needed => Some("{}".into()),
         _ => None,
     }
 }
 
-/// How deep arrays and objects stand within each other; what stands in strings does not count.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
 fn blob(
-    result: &mut Written,
+    result: &mut Written<'_>,
     kind: &Kind,
     arrived: &Arrived,
     call: &ToolCall<'_>,
@@ -279,12 +261,12 @@ fn blob(
         }}),
     });
     if call.tool.structured && !result.is_error {
-        result.structured = Some("{}".to_owned());
+        result.structured = Some("{}".into());
     }
 }
 
 /// Says how the next page is asked for, or why there is none.
-fn paged(result: &mut Written, next: Option<String>, stopped: Option<&'static str>) {
+fn paged(result: &mut Written<'_>, next: Option<String>, stopped: Option<&'static str>) {
     if let Some(next) = next {
         let quoted = Value::from(&*next);
         result.text(&format!(
@@ -303,7 +285,7 @@ fn paged(result: &mut Written, next: Option<String>, stopped: Option<&'static st
 }
 
 /// Keeps a result that is too large and writes the first piece of it.
-fn first_piece(mut result: Written, rest: Rest, limits: &ContentLimits, held: &Held) -> String {
+fn first_piece(mut result: Written<'_>, rest: Rest, limits: &ContentLimits, held: &Held) -> String {
     let structured = rest.tool.structured;
     // What is beyond the limit of reading needs no place if nothing else is left to ask for.
     let kept = if rest.text.len() > limits.max_text_bytes {
@@ -319,14 +301,14 @@ fn first_piece(mut result: Written, rest: Rest, limits: &ContentLimits, held: &H
         result.text("The result is too large to be given. Ask for less.");
     }
     if !result.is_error && structured && result.structured.is_none() {
-        result.structured = Some("{}".to_owned());
+        result.structured = Some("{}".into());
     }
     result.finish()
 }
 
 /// Writes as much of a kept result as is given at once.
 fn piece(
-    result: &mut Written,
+    result: &mut Written<'_>,
     rest: &Arc<Rest>,
     id: Option<&str>,
     offset: usize,
@@ -357,7 +339,7 @@ fn piece(
         _ => paged(result, rest.next_page.clone(), None),
     }
     if rest.tool.structured && !rest.is_error {
-        result.structured = Some(format!(r#"{{"_part":true{members}}}"#));
+        result.structured = Some(format!(r#"{{"_part":true{members}}}"#).into());
     }
 }
 

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::fault::Fault;
-use crate::http::invoke::arguments::depth;
+use crate::http::invoke::arguments::is_deeper;
 
 /// Longest id and progress token, in bytes of its JSON text: both are written back, a token
 /// more than once.
@@ -141,7 +141,7 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// The fault and, where it could be read, the id to answer to.
     pub fn read(bytes: &'a [u8], max_depth: usize) -> Result<Frame<'a>, (Option<Id<'a>>, Fault)> {
-        if depth(bytes) > max_depth {
+        if is_deeper(bytes, max_depth) {
             let text = format!("The message is nested deeper than {max_depth}.");
             return Err((None, Fault::invalid_request(text)));
         }

@@ -69,7 +69,7 @@ impl Taken {
         if bytes.is_empty() {
             return Ok(taken);
         }
-        if depth(&bytes) > max_depth {
+        if is_deeper(&bytes, max_depth) {
             let text = format!("The body is nested deeper than {max_depth}.");
             return Err(Refusal::new(Code::InvalidRequest, text));
         }
@@ -178,9 +178,15 @@ fn join(members: &[(Cow<'_, str>, &RawValue)]) -> String {
     text
 }
 
-/// How deep arrays and objects stand within each other, without parsing: brackets in strings
-/// do not count. The raw reader has no such limit of its own.
-pub(crate) fn depth(bytes: &[u8]) -> usize {
+/// Whether arrays and objects stand deeper within each other than `most`, without parsing:
+/// brackets in strings do not count. The raw reader has no such limit of its own.
+pub(crate) fn is_deeper(bytes: &[u8], most: usize) -> bool {
+    // Few brackets, which are counted fast, cannot be deep.
+    let brackets = bytes.iter().filter(|byte| matches!(byte, b'{' | b'['));
+    brackets.count() > most && depth(bytes) > most
+}
+
+fn depth(bytes: &[u8]) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let mut at = bytes.iter();
     while let Some(byte) = at.next() {

@@ -93,15 +93,23 @@ pub(super) async fn read(body: ReplyBody, max_bytes: usize) -> Result<Arrived, S
 }
 
 async fn read_stream(mut stream: BoxedBody, max_bytes: usize) -> Result<Arrived, String> {
-    let mut all = Vec::new();
+    let (mut only, mut all) = (Bytes::new(), Vec::new());
     while let Some(frame) = stream.frame().await {
         let frame = frame.map_err(|error| {
-            let arrived = all.len();
+            let arrived = only.len() + all.len();
             format!("The upstream's answer broke off after {arrived} bytes: {error}")
         })?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
+        // Most answers are one frame, which is kept as it is.
+        if only.is_empty() && all.is_empty() && data.len() <= max_bytes {
+            only = data;
+            continue;
+        }
+        if !only.is_empty() {
+            all = std::mem::take(&mut only).into();
+        }
         let room = max_bytes - all.len();
         all.extend_from_slice(&data[..data.len().min(room)]);
         if data.len() > room {
@@ -112,7 +120,7 @@ async fn read_stream(mut stream: BoxedBody, max_bytes: usize) -> Result<Arrived,
         }
     }
     Ok(Arrived {
-        bytes: all.into(),
+        bytes: if all.is_empty() { only } else { all.into() },
         cut: false,
     })
 }

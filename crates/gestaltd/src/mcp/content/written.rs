@@ -1,20 +1,22 @@
 //! The text of a result.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 /// A result in the making.
 #[derive(Default)]
-pub(super) struct Written {
+pub(super) struct Written<'a> {
     /// The blocks, as JSON text.
     pub(super) content: String,
     /// An object's JSON text.
-    pub(super) structured: Option<String>,
+    pub(super) structured: Option<Cow<'a, str>>,
     pub(super) is_error: bool,
     /// Members, as JSON text.
     pub(super) meta: String,
 }
 
-impl Written {
+impl Written<'_> {
     /// Adds a block of text.
     pub(super) fn text(&mut self, text: &str) {
         self.next_block();
