@@ -32,6 +32,7 @@ use crate::http::guard::Outgoing;
 use crate::http::problem::Refused;
 use crate::http::{Door, input};
 
+mod all;
 mod answer;
 mod call;
 pub(crate) mod content;
@@ -171,26 +172,35 @@ async fn in_session(
     (method, headers): (&Method, &HeaderMap),
 ) -> Result<Response<Outgoing>, Refused> {
     let gateway = door.gateway();
-    let Some(plugin) = target.plugin else {
-        return Err(Refused::method("POST"));
+    let plugin = target.plugin;
+    let served = match &plugin {
+        Some(plugin) => gateway.is_mcp(&sender.caller, plugin)?,
+        None => !gateway.mcp_plugins(&sender.caller).is_empty(),
     };
-    if !gateway.is_mcp(&sender.caller, &plugin)? {
+    if !served {
         return Err(Refused::method("POST"));
     }
     let at = (gateway, door.clock().now(), door.limits().mcp.session_life);
-    let named = Session::of(headers, at, &sender.caller, Some(&plugin));
+    let named = Session::of(headers, at, &sender.caller, plugin.as_deref());
     let session = named.ok().flatten();
     let session = session.filter(|session| !door.mcp().opened.has_ended(&session.nonce));
     let Some(session) = session else {
         let fault = Fault::no_such_session();
         return Ok(told(sender.accepts, Era::Modern, None, fault));
     };
-    if *method == Method::DELETE {
-        return relay::end(door, &sender, (&plugin, session)).await;
-    }
     let last = headers.get("last-event-id");
     let last = last.and_then(|id| id.to_str().ok()).map(ToOwned::to_owned);
-    relay::listen(door, &sender, (&plugin, session), last).await
+    match plugin {
+        Some(plugin) if *method == Method::DELETE => {
+            relay::upstream::end(door, &sender, &[plugin.into()], session).await
+        }
+        Some(plugin) => relay::upstream::listen(door, &sender, (&plugin, session), last).await,
+        None if *method == Method::DELETE => {
+            let plugins = gateway.mcp_plugins(&sender.caller);
+            relay::upstream::end(door, &sender, &plugins, session).await
+        }
+        None => Ok(all::stream(door, sender, session)),
+    }
 }
 
 /// Reads the message and hands it to what answers it.
@@ -220,8 +230,14 @@ async fn read(
             frame: &frame,
             meta: &meta,
             era,
+            among_all: false,
         })
         .await;
+    }
+    if target.plugin.is_none()
+        && let Some(answered) = all::run(door, &sender, headers, (&frame, &meta, era)).await?
+    {
+        return Ok(answered);
     }
     let Some(id) = frame.id.filter(|_| !frame.response) else {
         // Nothing that a client may tell us asks for anything: a call ends by closing its
@@ -280,10 +296,10 @@ fn answer_of(frame: &Frame<'_>, era: Era) -> Result<String, Fault> {
         Some(_) => Err(Fault::invalid_params("The cursor is none of this list.")),
     };
     match (era, &*frame.method) {
-        (Era::Modern, "server/discover") => Ok(discover::discovered()),
+        (Era::Modern, "server/discover") => Ok(discover::discovered(false)),
         (Era::Legacy, "initialize") => {
             let wanted = frame.params.protocol_version();
-            Ok(discover::initialized(wanted.as_deref()))
+            Ok(discover::initialized(wanted.as_deref(), false))
         }
         (Era::Legacy, "ping") => Ok(String::new()),
         (_, "resources/list") => list("resources"),

@@ -103,6 +103,7 @@ pub(super) async fn call(
             frame,
             meta,
             era,
+            among_all: plugin.is_none(),
         };
         return super::relay::call(exchange, (&tool.operation, source)).await;
     }

@@ -19,27 +19,36 @@ pub(super) const TTL_MS: u32 = 60_000;
 /// How lists that never change, and are the same for everybody, end in the modern era.
 const EMPTY_HINTS: &str = r#","ttlMs":3600000,"cacheScope":"public""#;
 
-/// The members of `server/discover`'s result.
-pub(super) fn discovered() -> String {
+/// The members of `server/discover`'s result. `live`: MCP servers stand behind the endpoint.
+pub(super) fn discovered(live: bool) -> String {
+    let capabilities = capabilities(live);
     let instructions = json!(INSTRUCTIONS);
     let versions = json!(SUPPORTED);
     format!(
-        r#""supportedVersions":{versions},"capabilities":{CAPABILITIES},"instructions":{instructions}{EMPTY_HINTS}"#
+        r#""supportedVersions":{versions},"capabilities":{capabilities},"instructions":{instructions}{EMPTY_HINTS}"#
     )
 }
 
 /// The members of `initialize`'s result.
-pub(super) fn initialized(wanted: Option<&str>) -> String {
+pub(super) fn initialized(wanted: Option<&str>, live: bool) -> String {
+    let capabilities = capabilities(live);
     let version = negotiate(wanted);
     let instructions = json!(INSTRUCTIONS);
     let server = env!("CARGO_PKG_VERSION");
     format!(
-        r#""protocolVersion":"{version}","capabilities":{CAPABILITIES},"serverInfo":{{"name":"gestalt","title":"Gestalt","version":"{server}"}},"instructions":{instructions}"#
+        r#""protocolVersion":"{version}","capabilities":{capabilities},"serverInfo":{{"name":"gestalt","title":"Gestalt","version":"{server}"}},"instructions":{instructions}"#
     )
 }
 
 /// Resources and prompts are answered, with empty lists: some clients ask for them unasked.
 const CAPABILITIES: &str = r#"{"tools":{},"resources":{},"prompts":{}}"#;
+
+/// With MCP servers behind it the endpoint tells of changes, and completes.
+const LIVE_CAPABILITIES: &str = r#"{"tools":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"prompts":{"listChanged":true},"completions":{}}"#;
+
+const fn capabilities(live: bool) -> &'static str {
+    if live { LIVE_CAPABILITIES } else { CAPABILITIES }
+}
 
 /// The members of a list that has nothing in it.
 pub(super) fn empty(member: &str, modern: bool) -> String {

@@ -335,6 +335,11 @@ impl<'a> Params<'a> {
         Ok(filter.resources.unwrap_or_default())
     }
 
+    /// The JSON text of `notifications`, as it stands in the message.
+    pub(super) fn raw_notifications(&self) -> Option<&'a str> {
+        self.notifications.map(RawValue::get)
+    }
+
     /// The JSON text of the capabilities that `initialize` declares; `{}` if absent.
     pub(super) fn capabilities(&self) -> &'a str {
         let declared = self.capabilities.map(RawValue::get);

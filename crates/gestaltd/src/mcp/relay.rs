@@ -7,9 +7,9 @@
 
 mod answer;
 pub(super) mod edits;
-mod lists;
-mod stream;
-mod upstream;
+pub(super) mod lists;
+pub(super) mod stream;
+pub(super) mod upstream;
 
 use std::borrow::Cow;
 
@@ -29,7 +29,6 @@ use crate::http::guard::Outgoing;
 use crate::http::problem::Refused;
 
 pub(super) use self::answer::Told;
-pub(super) use self::upstream::{end, listen};
 
 /// Headers that pass on to a server as they are.
 const PARAMETERS: &str = "mcp-param-";
@@ -47,6 +46,8 @@ pub(super) struct Exchange<'a> {
     pub(super) frame: &'a Frame<'a>,
     pub(super) meta: &'a Meta<'a>,
     pub(super) era: Era,
+    /// It came to the endpoint of all servers, where names of several stand side by side.
+    pub(super) among_all: bool,
 }
 
 /// What a message is about, and what of it is changed on the way.
@@ -88,7 +89,7 @@ pub(super) async fn run(exchange: Exchange<'_>) -> Result<Response<Outgoing>, Re
     }
 }
 
-/// Calls a tool that was found by a name of another endpoint.
+/// Calls a tool that was found among all.
 ///
 /// # Errors
 /// [`Refused`] where the answer is one of HTTP's own.
@@ -96,13 +97,42 @@ pub(super) async fn call(
     exchange: Exchange<'_>,
     (offered, source): (&str, &str),
 ) -> Result<Response<Outgoing>, Refused> {
+    let passing = exchange.tool(offered, source);
+    forward(exchange, passing).await
+}
+
+/// Sends a request that came to the endpoint of all servers to the one it is for. `renamed`:
+/// a piece of the message, and what stands in its place to the server.
+///
+/// # Errors
+/// [`Refused`] where the answer is one of HTTP's own.
+pub(super) async fn send(
+    exchange: Exchange<'_>,
+    (used, name): (Used, Option<String>),
+    renamed: Option<(&str, String)>,
+) -> Result<Response<Outgoing>, Refused> {
+    let mut edits = Edits::new(exchange.frame.text);
+    if let Some((part, with)) = renamed {
+        edits.replace(part, with);
+    }
+    let passing = exchange.answers(&mut edits).map(|()| Passing {
+        used,
+        name,
+        body: exchange.body(edits),
+        connection: None,
+        instance: None,
+    });
+    forward(exchange, passing).await
+}
+
+async fn forward(
+    exchange: Exchange<'_>,
+    passing: Result<Passing, Fault>,
+) -> Result<Response<Outgoing>, Refused> {
     let told = Told::new(&exchange, exchange.era);
-    let session = match exchange.session_of(None) {
-        Ok(session) => session,
-        Err(fault) => return Ok(told.fault(&fault)),
-    };
-    match exchange.tool(offered, source) {
-        Ok(passing) => upstream::request(&exchange, session, passing).await,
+    let ready = passing.and_then(|passing| Ok((passing, exchange.session_of(None)?)));
+    match ready {
+        Ok((passing, session)) => upstream::request(&exchange, session, passing).await,
         Err(fault) => Ok(told.fault(&fault)),
     }
 }
@@ -320,9 +350,8 @@ fn own(members: &mut Members<'_>, name: &str) -> Result<Option<String>, Fault> {
 
 /// The capabilities and tools of a server that cannot be reached yet, so that a client can come
 /// as far as the link that connects it.
-fn stand_in(told: &Told, version: Option<&str>) -> String {
-    let _ = told;
-    discover::initialized(version)
+fn stand_in(version: Option<&str>) -> String {
+    discover::initialized(version, true)
 }
 
 /// Nothing but the status.

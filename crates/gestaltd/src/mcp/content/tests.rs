@@ -29,6 +29,7 @@ fn tool(structured: bool) -> FoundTool {
         structured,
         paginated: false,
         read_only: true,
+        live: None,
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn answer(
         Err(refusal) => return told.refused(refusal, false),
     };
     let limit = exchange.door.limits().mcp.lists.max_bytes;
-    Ok(match page(&offers, from.as_deref(), (kind, limit)) {
+    Ok(match page(&offers, from.as_deref(), limit) {
         Ok(page) => told.result(&members(kind, page, exchange.era)),
         Err(fault) => told.fault(&fault),
     })
@@ -46,7 +46,7 @@ pub(in crate::mcp) fn kind_of(method: &str) -> Offers {
 pub(in crate::mcp) fn page<'a>(
     offers: &'a [Offer],
     cursor: Option<&str>,
-    (_kind, max_bytes): (Offers, usize),
+    max_bytes: usize,
 ) -> Result<(&'a [Offer], Option<usize>), Fault> {
     let wrong = || Fault::invalid_params("The cursor is none of this list.");
     let start = match cursor {

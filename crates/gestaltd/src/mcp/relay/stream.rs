@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use gestalt_core::Refusal;
 use gestalt_gateway::{Answer, AnswerBody, Bound, Caller, Event, Events};
 use http::{HeaderValue, Response, StatusCode, header};
@@ -16,14 +16,16 @@ use super::{Exchange, Told, bare};
 use crate::http::Door;
 use crate::http::guard::Outgoing;
 use crate::http::problem::Refused;
-use crate::mcp::answer as whole_answer;
+use crate::mcp::{all, answer as whole_answer};
 
-/// Changes what leaves: seals what a server wants back.
+/// Changes what leaves: seals what a server wants back and, among all servers, tells apart
+/// what several could say alike.
 #[derive(Clone)]
-struct Sealer {
-    door: Door,
-    caller: Caller,
-    plugin: Arc<str>,
+pub(in crate::mcp) struct Leaving {
+    pub(in crate::mcp) door: Door,
+    pub(in crate::mcp) caller: Caller,
+    pub(in crate::mcp) plugin: Arc<str>,
+    pub(in crate::mcp) among_all: bool,
 }
 
 /// Answers with what a server answered.
@@ -32,16 +34,17 @@ pub(super) async fn answer(
     told: Told,
     answer: Answer,
 ) -> Result<Response<Outgoing>, Refused> {
-    let sealer = Sealer {
+    let leaving = Leaving {
         door: exchange.door.clone(),
         caller: exchange.sender.caller.clone(),
         plugin: exchange.plugin.into(),
+        among_all: exchange.among_all,
     };
     let accepts = exchange.sender.accepts;
     match answer.body {
         AnswerBody::Empty => Ok(bare(answer.status)),
         AnswerBody::Message(message) => {
-            let message = sealer.seal(message)?;
+            let message = leaving.change(message)?;
             if accepts.json || answer.status != StatusCode::OK {
                 return Ok(json(answer.status, message));
             }
@@ -50,23 +53,25 @@ pub(super) async fn answer(
                 ..Event::default()
             }))))
         }
-        AnswerBody::Events(events) if accepts.events => Ok(open(events, sealer, told)),
+        AnswerBody::Events(events) if accepts.events => Ok(open(events, leaving, told)),
         AnswerBody::Events(events) => {
             let message = last(events).await?;
-            Ok(json(answer.status, sealer.seal(message)?))
+            Ok(json(answer.status, leaving.change(message)?))
         }
     }
 }
 
 /// A stream that answers nothing: what a server says by itself.
-pub(super) fn unanswered(events: Events) -> Response<Outgoing> {
+pub(in crate::mcp) fn unanswered(
+    events: impl Stream<Item = Result<Event, gestalt_gateway::UpstreamError>> + Send + 'static,
+) -> Response<Outgoing> {
     let whole = events.take_while(|event| std::future::ready(event.is_ok()));
     let pieces = whole.filter_map(|event| std::future::ready(event.ok().map(|event| Ok::<_, Refusal>(wire(&event)))));
     whole_answer::events(Body::from_stream(pieces))
 }
 
 /// The response to a request, whole.
-pub(super) async fn whole(answer: Answer) -> Result<Bytes, Refusal> {
+pub(in crate::mcp) async fn whole(answer: Answer) -> Result<Bytes, Refusal> {
     match answer.body {
         AnswerBody::Message(message) => Ok(message),
         AnswerBody::Events(events) => last(events).await,
@@ -94,10 +99,10 @@ fn silent() -> Refusal {
 }
 
 /// Events as they come. One that breaks off ends with an error in the response's place.
-fn open(events: Events, sealer: Sealer, told: Told) -> Response<Outgoing> {
-    let state = Some((events, sealer, told));
+fn open(events: Events, leaving: Leaving, told: Told) -> Response<Outgoing> {
+    let state = Some((events, leaving, told));
     let pieces = futures_util::stream::unfold(state, |state| async {
-        let (mut events, sealer, told) = state?;
+        let (mut events, leaving, told) = state?;
         let broken = |told: &Told, refusal| {
             let data = Bytes::from(told.refused_in_stream(refusal));
             wire(&Event {
@@ -106,10 +111,10 @@ fn open(events: Events, sealer: Sealer, told: Told) -> Response<Outgoing> {
             })
         };
         match events.next().await? {
-            Ok(mut event) => match sealer.seal(std::mem::take(&mut event.data)) {
+            Ok(mut event) => match leaving.change(std::mem::take(&mut event.data)) {
                 Ok(data) => {
                     event.data = data;
-                    Some((Ok::<_, Refusal>(wire(&event)), Some((events, sealer, told))))
+                    Some((Ok::<_, Refusal>(wire(&event)), Some((events, leaving, told))))
                 }
                 Err(refusal) => Some((Ok(broken(&told, refusal)), None)),
             },
@@ -159,7 +164,16 @@ fn json(status: StatusCode, message: Bytes) -> Response<Outgoing> {
     response
 }
 
-impl Sealer {
+impl Leaving {
+    /// What leaves in a message's place.
+    pub(in crate::mcp) fn change(&self, message: Bytes) -> Result<Bytes, Refusal> {
+        let message = self.seal(message)?;
+        if self.among_all {
+            return Ok(all::told_apart(&self.plugin, message));
+        }
+        Ok(message)
+    }
+
     /// Seals the `requestState` of a result to the caller and the server; everything else
     /// leaves as it came.
     fn seal(&self, message: Bytes) -> Result<Bytes, Refusal> {

@@ -1,5 +1,7 @@
 //! Messages to the server, in the client's own session or in one that is opened for it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use gestalt_core::{Kind, Refusal};
 use gestalt_gateway::{Answer, AnswerBody, Listening, Message, Relay, Sent, Used};
@@ -13,7 +15,6 @@ use crate::http::problem::Refused;
 use crate::mcp::answer as whole;
 use crate::mcp::call::Sender;
 use crate::mcp::era::Era;
-use crate::mcp::fault::Fault;
 use crate::mcp::frame::shows_links;
 use crate::mcp::session::{SESSION, Session};
 
@@ -186,7 +187,7 @@ pub(super) async fn initialize(exchange: &Exchange<'_>) -> Result<Response<Outgo
             let version = super::super::era::negotiate(wanted.as_deref());
             let session = Session::new(made, version, capabilities)?;
             let id = exchange.id().map_or("null", |id| id.json());
-            let members = stand_in(&told, wanted.as_deref());
+            let members = stand_in(wanted.as_deref());
             (whole::result(Era::Legacy, id, "complete", &members), session)
         }
         Err(refusal) => return told.refused(refusal, false),
@@ -233,22 +234,35 @@ pub(super) async fn pass(
     let Some(session) = session.filter(|session| session.opened) else {
         return Ok(whole::accepted());
     };
+    let body = Bytes::copy_from_slice(exchange.frame.text.as_bytes());
+    let at = (session.upstream.clone(), session.capabilities());
+    tell(exchange, at, (used, body)).await
+}
+
+/// Passes on the response to what a server asked.
+pub(in crate::mcp) async fn respond(
+    exchange: &Exchange<'_>,
+    at: (Option<String>, &str),
+    body: Bytes,
+) -> Result<Response<Outgoing>, Refused> {
+    tell(exchange, at, ("response", body)).await
+}
+
+async fn tell(
+    exchange: &Exchange<'_>,
+    (session, capabilities): (Option<String>, &str),
+    (used, body): (&'static str, Bytes),
+) -> Result<Response<Outgoing>, Refused> {
     let passing = Passing {
         used: Used::Session(used),
         name: None,
-        body: Bytes::copy_from_slice(exchange.frame.text.as_bytes()),
+        body,
         connection: None,
         instance: None,
     };
-    let relay = exchange.relay(
-        passing,
-        (session.upstream.clone(), session.capabilities().to_owned()),
-    );
-    let sent = exchange
-        .door
-        .gateway()
-        .relay(exchange.sender.caller.clone(), relay)
-        .await?;
+    let relay = exchange.relay(passing, (session, capabilities.to_owned()));
+    let caller = exchange.sender.caller.clone();
+    let sent = exchange.door.gateway().relay(caller, relay).await?;
     if sent.status == StatusCode::NOT_FOUND {
         return Ok(bare(StatusCode::NOT_FOUND));
     }
@@ -290,41 +304,40 @@ pub(in crate::mcp) async fn listen(
     }
 }
 
-/// Ends a session (DELETE).
+/// Ends a session (DELETE), and those at servers with it.
 ///
 /// # Errors
 /// [`Refused`] where the answer is one of HTTP's own.
 pub(in crate::mcp) async fn end(
     door: &Door,
     sender: &Sender,
-    (plugin, session): (&str, Session),
+    plugins: &[Arc<str>],
+    session: Session,
 ) -> Result<Response<Outgoing>, Refused> {
     let mcp = door.mcp();
-    let opened = match mcp.opened.forget(&session.nonce, plugin) {
-        Some(open) => open.lock().await.clone().flatten(),
-        None => None,
-    };
-    let upstream = session.upstream.clone().or(opened);
-    mcp.opened.end(
-        &session.nonce,
-        door.clock().now(),
-        door.limits().mcp.session_life,
-    );
-    if let Some(upstream) = upstream {
+    let life = door.limits().mcp.session_life;
+    mcp.opened.end(&session.nonce, door.clock().now(), life);
+    for plugin in plugins {
+        let opened = match mcp.opened.forget(&session.nonce, plugin) {
+            Some(open) => open.lock().await.clone().flatten(),
+            None => None,
+        };
+        let Some(upstream) = session.upstream.clone().or(opened) else {
+            continue;
+        };
         let relay = Relay {
-            plugin: plugin.to_owned(),
+            plugin: plugin.to_string(),
             used: Used::Session("end"),
             connection: None,
             instance: None,
             capabilities: session.capabilities().to_owned(),
             sent: Sent::End { session: upstream },
         };
-        door.gateway().relay(sender.caller.clone(), relay).await?;
+        let ended = door.gateway().relay(sender.caller.clone(), relay).await;
+        if let Err(refusal) = ended {
+            let error = &refusal as &dyn std::error::Error;
+            tracing::debug!(error, %plugin, "a session at a server was not ended");
+        }
     }
     Ok(bare(StatusCode::NO_CONTENT))
-}
-
-/// What is wrong with a session that has to be named and is not.
-pub(in crate::mcp) fn no_session() -> Fault {
-    Fault::invalid_request("The request names no session: begin with `initialize`.")
 }
