@@ -23,11 +23,18 @@ pub enum Purpose {
     TokenPepper,
     /// Signs checkpoints of the audit trail (Ed25519).
     Audit,
+    /// Signs what upstreams are told of callers (Ed25519); see [`crate::SigningKey`].
+    IdentityJwt,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 3] = [Self::Credential, Self::TokenPepper, Self::Audit];
+    pub const ALL: [Self; 4] = [
+        Self::Credential,
+        Self::TokenPepper,
+        Self::Audit,
+        Self::IdentityJwt,
+    ];
 
     /// The word used in the database.
     pub const fn as_str(self) -> &'static str {
@@ -35,6 +42,7 @@ impl Purpose {
             Self::Credential => "credential",
             Self::TokenPepper => "token_pepper",
             Self::Audit => "audit",
+            Self::IdentityJwt => "identity_jwt",
         }
     }
 
@@ -127,7 +135,8 @@ impl<K> Ring<K> {
     }
 }
 
-/// The opened keyring. It has at least one active key of every purpose.
+/// The opened keyring. It has at least one active key of every purpose but
+/// [`Purpose::IdentityJwt`], whose keys come and go while it is open.
 ///
 /// Sealing, opening and hashing take about a microsecond each. Share it behind an `Arc`; a
 /// reload makes another.
@@ -195,7 +204,9 @@ impl Keyring {
     ) -> Result<Sealed, VaultError> {
         match purpose {
             Purpose::Credential => seal::seal(self.credentials.active(), place, plaintext, entropy),
-            Purpose::TokenPepper | Purpose::Audit => Err(VaultError::NoActiveKey(purpose)),
+            Purpose::TokenPepper | Purpose::Audit | Purpose::IdentityJwt => {
+                Err(VaultError::NoActiveKey(purpose))
+            }
         }
     }
 
@@ -288,14 +299,20 @@ fn ring<K>(
         .ok_or(VaultError::NoActiveKey(purpose))?;
     let keys = rows
         .into_iter()
-        .map(|row| {
-            let key = unwrap(roots, row)?;
-            let key = <&[u8; 32]>::try_from(key.expose())
-                .map_err(|_| VaultError::UnwrapRefused(row.id))?;
-            Ok((row.id, set_up(key)?))
-        })
+        .map(|row| Ok((row.id, unwrap_with(roots, row, &set_up)?)))
         .collect::<Result<_, VaultError>>()?;
     Ok(Ring { keys, active })
+}
+
+/// Opens a row and sets its key up; the bare bytes are gone afterwards.
+pub(crate) fn unwrap_with<K>(
+    roots: &[RootKey],
+    row: &WrappedKey,
+    set_up: impl Fn(&[u8; 32]) -> Result<K, VaultError>,
+) -> Result<K, VaultError> {
+    let key = unwrap(roots, row)?;
+    let key = <&[u8; 32]>::try_from(key.expose()).map_err(|_| VaultError::UnwrapRefused(row.id))?;
+    set_up(key)
 }
 
 fn bounded(peppers: Ring<hmac::Key>) -> Result<Ring<hmac::Key>, VaultError> {

@@ -21,6 +21,10 @@
 //! fn shown<T: std::fmt::Debug>() {}
 //! shown::<gestalt_vault::Keyring>();
 //! ```
+//! ```compile_fail,E0277
+//! fn shown<T: std::fmt::Debug>() {}
+//! shown::<gestalt_vault::SigningKey>();
+//! ```
 
 mod aead;
 mod derive;
@@ -28,6 +32,7 @@ mod digest;
 mod error;
 mod keyring;
 mod seal;
+mod signing;
 pub mod token;
 
 pub use derive::{Argon2Cost, RootKey};
@@ -35,3 +40,4 @@ pub use digest::{hex, sha256};
 pub use error::VaultError;
 pub use keyring::{KeyState, Keyring, Purpose, Signature, WrappedKey, verify_signature};
 pub use seal::{Place, Sealed};
+pub use signing::SigningKey;

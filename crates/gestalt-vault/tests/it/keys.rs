@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use gestalt_core::Entropy;
 use gestalt_vault::{
-    KeyState, Keyring, Purpose, RootKey, VaultError, WrappedKey, verify_signature,
+    KeyState, Keyring, Purpose, RootKey, SigningKey, VaultError, WrappedKey, verify_signature,
 };
 
-use crate::{NOW, PLACE, keyring, our_root, root, rows, seal};
+use crate::{NEEDED, NOW, PLACE, keyring, our_root, root, rows, seal};
 
 const TOKEN: &str = "gst_api_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf09vzhV";
 
@@ -72,7 +72,7 @@ fn key_does_not_change_its_purpose() {
 
 #[test]
 fn every_purpose_needs_an_active_key() {
-    for purpose in Purpose::ALL {
+    for purpose in NEEDED {
         for state in [
             KeyState::Prepublished,
             KeyState::DecryptOnly,
@@ -200,4 +200,32 @@ fn words_of_the_database_round_trip() {
     }
     assert_eq!(Purpose::parse("Credential"), None);
     assert_eq!(KeyState::parse(""), None);
+}
+
+#[test]
+fn a_signing_key_is_opened_for_its_purpose_only() {
+    let entropy = Entropy::seeded(1);
+    for purpose in NEEDED {
+        let row = Keyring::create_key(&our_root(), purpose, NOW, &entropy).unwrap();
+        let refused = SigningKey::open(&[our_root()], &row).err().unwrap();
+        assert!(matches!(refused, VaultError::NoActiveKey(p) if p == purpose));
+        let moved = WrappedKey {
+            purpose: Purpose::IdentityJwt,
+            ..row
+        };
+        let refused = SigningKey::open(&[our_root()], &moved).err().unwrap();
+        assert!(matches!(refused, VaultError::UnwrapRefused(_)));
+    }
+}
+
+#[test]
+fn what_a_signing_key_signs_verifies_by_its_public_half() {
+    let row = key(&our_root(), Purpose::IdentityJwt, KeyState::Prepublished, 1);
+    let other = root("another root key, of sixteen letters and more");
+    assert!(SigningKey::open(&[other], &row).is_err());
+    let signer = SigningKey::open(&[our_root()], &row).unwrap();
+    assert_eq!(signer.id(), row.id);
+    let signature = signer.sign(b"bytes");
+    assert!(!verify_signature(&signer.public_key(), b"byte", &signature));
+    assert!(verify_signature(&signer.public_key(), b"bytes", &signature));
 }

@@ -168,7 +168,7 @@ fn s21_plaintext_in_a_secret_column_is_refused() {
 #[test]
 fn keys_of_other_purposes_do_not_seal() {
     let (ring, entropy) = keyring();
-    for purpose in [Purpose::TokenPepper, Purpose::Audit] {
+    for purpose in [Purpose::TokenPepper, Purpose::Audit, Purpose::IdentityJwt] {
         let sealed = ring.seal(purpose, &PLACE, b"x", &entropy);
         assert!(matches!(sealed, Err(VaultError::NoActiveKey(p)) if p == purpose));
     }
