@@ -14,6 +14,7 @@ pub mod entropy;
 pub mod host;
 pub mod id;
 pub mod mcp;
+pub mod identity;
 pub mod name;
 pub mod operation;
 pub mod plugin;

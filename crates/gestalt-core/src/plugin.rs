@@ -7,6 +7,7 @@ use url::Url;
 use crate::connection::ConnectionDefinition;
 use crate::host::EgressRules;
 use crate::mcp::McpServer;
+use crate::identity::{IdentityForwarding, is_identity_header};
 use crate::name::PluginName;
 use crate::operation::Operation;
 
@@ -32,4 +33,20 @@ pub struct Plugin {
     pub mcp: Option<McpServer>,
     /// What it may reach besides the base URL.
     pub egress: EgressRules,
+    /// What it is told of who calls; `None` for what its surface does by default: an MCP
+    /// upstream is told, any other is not.
+    pub identity: Option<IdentityForwarding>,
+}
+
+impl Plugin {
+    /// Says whether a header tells this upstream who calls, so that nothing else may set it:
+    /// no argument, no fixed header, no credential. Also where nothing is told.
+    pub fn reserves_header(&self, name: &str) -> bool {
+        let named = |identity: &IdentityForwarding| {
+            identity
+                .header_names()
+                .any(|own| own.as_str().eq_ignore_ascii_case(name))
+        };
+        is_identity_header(name) || self.identity.as_ref().is_some_and(named)
+    }
 }

@@ -10,6 +10,7 @@ use http::StatusCode;
 
 use crate::authorize::Permit;
 use crate::catalogue::Catalogue;
+use crate::identity::Told;
 use crate::resolve::Credential;
 use crate::settings::CatalogueSettings;
 
@@ -24,6 +25,8 @@ pub(crate) struct Request {
     pub(crate) arguments: Arguments,
     pub(crate) body: Option<RequestBody>,
     pub(crate) continuation: Option<String>,
+    /// What the upstream is told of who calls.
+    pub(crate) identity: Told,
 }
 
 impl Caller {
@@ -52,13 +55,16 @@ impl Caller {
         let operation = permit
             .operation()
             .ok_or_else(|| Refusal::internal("the operation is not compiled".to_owned()))?;
+        let mut injection = credential.into_injection();
+        let identity = request.identity.with(&mut injection);
         let call = Call {
             plugin: &permit.plugin().compiled,
             operation,
             arguments: request.arguments,
             body: request.body,
             continuation: request.continuation.as_deref(),
-            injection: credential.into_injection(),
+            injection,
+            identity,
         };
         let reply = self.upstream.call(call).await.map_err(from_upstream)?;
         if reply.status == StatusCode::UNAUTHORIZED {
@@ -73,11 +79,13 @@ impl Caller {
         &self,
         plugin: &CompiledPlugin,
         operation: &str,
-        injection: Injection,
+        mut injection: Injection,
+        identity: Told,
     ) -> Result<gestalt_upstream::Reply, Refusal> {
         let operation = plugin
             .operation(operation)
             .ok_or_else(|| Refusal::internal("the check is not compiled".to_owned()))?;
+        let identity = identity.with(&mut injection);
         let call = Call {
             plugin,
             operation,
@@ -85,6 +93,7 @@ impl Caller {
             body: None,
             continuation: None,
             injection,
+            identity,
         };
         self.upstream.call(call).await.map_err(from_upstream)
     }

@@ -13,6 +13,7 @@ use regex::Regex;
 
 use crate::OpenError;
 use crate::authorize::policy::{PluginPolicy, PolicySettings};
+use crate::identity::Plan;
 use crate::operations::tools::ToolTable;
 
 /// All plugins of one load.
@@ -38,6 +39,8 @@ pub(crate) struct PluginEntry {
     pub(crate) compiled: CompiledPlugin,
     pub(crate) policy: PluginPolicy,
     pub(crate) connections: Vec<ConnectionEntry>,
+    /// What its upstream is told of who calls.
+    pub(crate) identity: Arc<Plan>,
     pub(crate) operation_names: HashMap<String, Arc<str>>,
 }
 
@@ -111,6 +114,7 @@ impl PluginEntry {
             .compile(&definition, previous)
             .map_err(|error| plugin_error(error.to_string()))?;
         let policy = PluginPolicy::compile(policy, &definition)?;
+        let identity = Plan::compile(&definition).map_err(plugin_error)?;
         let connections = definition
             .connections
             .iter()
@@ -130,6 +134,7 @@ impl PluginEntry {
             compiled,
             policy,
             connections,
+            identity,
             operation_names,
         })
     }

@@ -13,6 +13,7 @@ mod call;
 mod catalogue;
 pub mod documents;
 mod mcp;
+mod identity;
 mod metrics;
 mod open;
 mod operations;
@@ -42,6 +43,7 @@ pub use mcp::{Offer, Offers};
 pub use open::OpenError;
 pub use operations::audit::verify_offline;
 pub use operations::backup::{Restored, backup_offline, restore};
+pub use operations::signing::RotatedKey;
 pub use operations::tools::{FoundTool, Tool, ToolAnnotations, ToolSet, tool_name};
 pub use operations::{
     AuditQuery, AuditView, ConnectRequest, ConnectionMethodView, ConnectionView, DisconnectedView,
@@ -80,6 +82,7 @@ struct Inner {
     audit: audit::Audit,
     identities: authenticate::Identities,
     credentials: Arc<resolve::Credentials>,
+    identity: identity::Forwarding,
     call: call::Caller,
     catalogue: ArcSwap<catalogue::Catalogue>,
     metrics: metrics::Metrics,

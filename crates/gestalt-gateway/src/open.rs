@@ -19,9 +19,10 @@ use crate::authenticate::Identities;
 use crate::authorize::policy::BadSelector;
 use crate::catalogue::Catalogue;
 use crate::mcp::listings::Listings;
+use crate::identity::Forwarding;
 use crate::metrics::Metrics;
-use crate::operations::keys;
 use crate::operations::tools::ToolSets;
+use crate::operations::{keys, signing};
 use crate::resolve::Credentials;
 use crate::settings::{CatalogueSettings, LoginSettings, Settings};
 use crate::{Gateway, Inner, audit, call};
@@ -114,7 +115,9 @@ impl Gateway {
     }
 
     async fn open_on(store: Store, settings: Settings) -> Result<Self, OpenError> {
-        let keyring = Arc::new(keys::open_keyring(&store, &settings).await?);
+        let opened = keys::open(&store, &settings).await?;
+        let keyring = Arc::new(opened.keyring);
+        let signers = opened.signers.open(&store, &settings).await?;
         let upstream = Upstream::new(settings.upstream.clone(), settings.resolver.clone())?;
         let call = call::Caller::new(upstream);
         let (catalogue, changes) =
@@ -130,6 +133,11 @@ impl Gateway {
             entropy: settings.entropy.clone(),
             identities: Identities::new(settings.caches, settings.limits),
             credentials: Arc::new(Credentials::new(settings.caches.credentials)),
+            identity: Forwarding::new(
+                signers,
+                settings.issuer.clone(),
+                settings.caches.identity_headers,
+            ),
             call,
             catalogue: ArcSwap::from_pointee(catalogue),
             metrics: Metrics::new(),
@@ -251,6 +259,9 @@ async fn sweep(gateway: Arc<Inner>) {
             () = gateway.stop.cancelled() => return,
         }
         write_behind(&gateway).await;
+        if let Err(refusal) = signing::settle(&gateway).await {
+            tracing::warn!(%refusal, "the state of the signing keys was not written yet");
+        }
         let expired = Change::DestroyExpiredSecrets {
             before: gateway.clock.now(),
         };

@@ -13,6 +13,7 @@ pub(crate) mod keys;
 mod login;
 mod me;
 mod sessions;
+pub(crate) mod signing;
 mod tokens;
 pub(crate) mod tools;
 mod views;

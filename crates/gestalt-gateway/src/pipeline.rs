@@ -15,6 +15,7 @@ use crate::audit::record::{Entry, Outcome};
 use crate::authenticate::caller::Caller;
 use crate::authenticate::presented::Presented;
 use crate::authorize::{Permit, Wanted};
+use crate::identity::{Surface, identity_headers};
 use crate::resolve::Source;
 use crate::{authenticate, authorize, call, mcp, resolve};
 use carry::Carried;
@@ -198,6 +199,7 @@ async fn resolve_and_call(
             .map_err(|refusal| linked(refusal, caller, permit, source.as_ref()))?;
         return mcp::invoke::reply(answer).await;
     }
+    let identity = identity_headers(gateway, caller, permit.plugin(), Surface::Declared)?;
     let Invocation {
         arguments,
         body,
@@ -213,6 +215,7 @@ async fn resolve_and_call(
                 arguments,
                 body,
                 continuation,
+                identity,
             },
         )
         .await

@@ -36,6 +36,9 @@ pub struct Settings {
     pub caches: CacheSettings,
     /// Limits against abuse.
     pub limits: LimitSettings,
+    /// Who signs what upstreams are told of callers: the URL by which callers reach the
+    /// gateway, without a `/` at its end. Its keys are published below it.
+    pub issuer: String,
     /// Plugins and policy.
     pub catalogue: CatalogueSettings,
     /// Time.
@@ -129,6 +132,8 @@ pub struct CacheSettings {
     pub identities: usize,
     /// Sealed credentials.
     pub credentials: usize,
+    /// What is said of a caller to a plugin, a kilobyte or two each.
+    pub identity_headers: usize,
 }
 
 /// Limits against abuse.
@@ -160,6 +165,7 @@ impl Default for CacheSettings {
         Self {
             identities: 200_000,
             credentials: 200_000,
+            identity_headers: 20_000,
         }
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use gestalt_core::name::PluginName;
 use gestalt_core::plugin::Plugin;
 use gestalt_core::{Entropy, Secret};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::value::RawValue;
 
 use crate::egress::{Egress, Policy, Resolver, Tls};
@@ -65,6 +65,9 @@ pub struct Call<'a> {
     pub continuation: Option<&'a str>,
     /// The credential.
     pub injection: Injection,
+    /// What says who calls. It goes before whatever else has its names, and stays at home
+    /// like the credential.
+    pub identity: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The upstream's answer, within limits and with the credential masked.
@@ -211,6 +214,7 @@ impl Upstream {
             body,
             continuation,
             injection,
+            identity,
         } = call;
         let settings = &*self.settings;
         let paging = rest::paging(operation, continuation)?;
@@ -219,6 +223,7 @@ impl Upstream {
             entropy: &self.entropy,
             operation,
             injection: &injection,
+            identity: &identity,
             paging: paging.as_ref(),
         };
         let out = preparing.prepare(&arguments, body)?;

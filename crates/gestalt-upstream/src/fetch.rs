@@ -53,6 +53,7 @@ impl Upstream {
             fixed: &fixed,
             given: Vec::new(),
             injection: &Injection::default(),
+            identity: &[],
             body: OutBody::Empty,
         };
         let limit = settings.request_timeout;

@@ -123,6 +123,7 @@ fn routes(door: &Door) -> Router {
         .route("/login-code", post(login_code))
         .route("/audit/verify", post(verify_audit))
         .route("/backup", post(backup))
+        .route("/keys/rotate", post(rotate_key))
         .fallback(problem::no_such_route)
         .with_state(door.clone())
 }
@@ -195,4 +196,32 @@ async fn backup(
 ) -> Result<Json<BackupMade>, Refused> {
     let rows = door.gateway().backup(&owner(), &order.path).await?;
     Ok(Json(BackupMade { rows }))
+}
+
+/// Asks for a new key of a purpose.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RotationOrder {
+    /// What the key is for.
+    purpose: String,
+}
+
+/// A key that was made to take another's place.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyRotated {
+    /// Its id.
+    pub id: String,
+    /// When it begins to sign (RFC 3339).
+    pub signs_from: String,
+}
+
+async fn rotate_key(
+    door: State<Door>,
+    Input(order): Input<RotationOrder>,
+) -> Result<Json<KeyRotated>, Refused> {
+    let rotated = door.gateway().rotate_key(&owner(), &order.purpose).await?;
+    Ok(Json(KeyRotated {
+        id: rotated.id,
+        signs_from: rotated.signs_from.to_string(),
+    }))
 }

@@ -67,10 +67,26 @@ enum Command {
     Backup(backup::BackupOptions),
     /// Fill an empty database from a backup
     Restore(backup::RestoreOptions),
+    /// About the keys that the gateway works with
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// About the audit trail
     Audit {
         #[command(subcommand)]
         command: audit::Command,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Make a new key; it takes over when everybody can know it, and the old one stays
+    /// published until what it signed has ended
+    Rotate {
+        /// What the key is for: `identity_jwt`, which signs what upstreams are told of callers
+        #[arg(long, value_name = "PURPOSE")]
+        purpose: String,
     },
 }
 
@@ -177,6 +193,9 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Command::Reload => admin::reload(files).await,
         Command::Backup(options) => backup::backup(files, &options).await,
         Command::Restore(options) => backup::restore(files, &options).await,
+        Command::Keys {
+            command: KeysCommand::Rotate { purpose },
+        } => admin::rotate_key(files, &purpose).await,
         Command::Audit { command } => audit::run(files, &command).await,
     };
     match result {

@@ -94,7 +94,7 @@ pub async fn verify_offline(
 ) -> Result<VerificationView, OpenError> {
     let store = Store::open(&settings.store).await?;
     let found = async {
-        let keyring = keys::open_keyring(&store, settings).await?;
+        let keyring = keys::open(&store, settings).await?.keyring;
         let refused = |refusal: Refusal| OpenError::Verify(refusal.message);
         verify::verify(&store, &keyring, input)
             .await

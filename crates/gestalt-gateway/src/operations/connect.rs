@@ -126,7 +126,7 @@ impl Gateway {
             let row = stored.row.clone();
             let sealed = resolve::Sealed::new(stored);
             let injection = resolve::open(&gateway.keyring, entry, &sealed)?.into_injection();
-            let checked = gateway.check(&plugin, entry, injection).await?;
+            let checked = gateway.check(caller, &plugin, entry, injection).await?;
             Ok((
                 row,
                 checked.unwrap_or(Checked {
@@ -244,7 +244,7 @@ impl Inner {
         let grace = grace(entry, request)?;
         let fields = check_fields(entry, request)?;
         let injection = resolve::inject(entry, &fields)?;
-        let checked = self.check(plugin, entry, injection).await?;
+        let checked = self.check(caller, plugin, entry, injection).await?;
         if let Some(Checked {
             state: State::NeedsReauth,
             reason,

@@ -7,14 +7,53 @@ use gestalt_core::Timestamp;
 use gestalt_store::{Change, KeyRow, Store};
 use gestalt_vault::{KeyState, Keyring, Purpose, RootKey, WrappedKey};
 
+use super::signing::row_of;
 use crate::OpenError;
+use crate::identity::signers::Signers;
 use crate::settings::Settings;
 
 const SALT: &str = "root_key_salt";
 const CANARY: &str = "root_key_canary";
 
-/// Opens the keyring that the database holds, or makes one in an empty database.
-pub(crate) async fn open_keyring(store: &Store, settings: &Settings) -> Result<Keyring, OpenError> {
+/// What the database holds of keys, opened.
+pub(crate) struct Opened {
+    pub(crate) keyring: Keyring,
+    pub(crate) signers: StoredSigners,
+}
+
+/// The keys that sign what upstreams are told, as they are stored.
+pub(crate) struct StoredSigners {
+    roots: Vec<RootKey>,
+    rows: Vec<WrappedKey>,
+}
+
+impl StoredSigners {
+    fn new(roots: Vec<RootKey>, keys: &[WrappedKey]) -> Self {
+        let signing = |row: &&WrappedKey| row.purpose == Purpose::IdentityJwt;
+        let rows = keys.iter().filter(signing).cloned().collect();
+        Self { roots, rows }
+    }
+
+    /// Opens them; a database that has none gets one.
+    pub(crate) async fn open(
+        self,
+        store: &Store,
+        settings: &Settings,
+    ) -> Result<Signers, OpenError> {
+        let mut rows = self.rows;
+        if rows.iter().all(|row| row.state == KeyState::Destroyed) {
+            let root = self.roots.first().ok_or(OpenError::WrongRootKey)?;
+            let (now, entropy) = (settings.clock.now(), &settings.entropy);
+            let made = Keyring::create_key(root, Purpose::IdentityJwt, now, entropy)?;
+            store.write(&[Change::PutKey(row_of(made.clone()))]).await?;
+            rows.push(made);
+        }
+        Ok(Signers::open(self.roots, &rows)?)
+    }
+}
+
+/// Opens the keys that the database holds, or makes them in an empty database.
+pub(crate) async fn open(store: &Store, settings: &Settings) -> Result<Opened, OpenError> {
     let canary = store.find_meta(CANARY).await?;
     let rows = store.list_keys().await?;
     match canary {
@@ -31,12 +70,15 @@ pub(crate) async fn open_keyring(store: &Store, settings: &Settings) -> Result<K
                 .into_iter()
                 .map(wrapped)
                 .collect::<Result<Vec<_>, _>>()?;
-            Ok(Keyring::open(&roots, &keys)?)
+            Ok(Opened {
+                keyring: Keyring::open(&roots, &keys)?,
+                signers: StoredSigners::new(roots, &keys),
+            })
         }
     }
 }
 
-async fn make(store: &Store, settings: &Settings) -> Result<Keyring, OpenError> {
+async fn make(store: &Store, settings: &Settings) -> Result<Opened, OpenError> {
     let now: Timestamp = settings.clock.now();
     let salt = settings
         .entropy
@@ -44,8 +86,7 @@ async fn make(store: &Store, settings: &Settings) -> Result<Keyring, OpenError> 
         .map_err(|_| OpenError::NoEntropy)?;
     let roots = roots(settings, &salt)?;
     let root = roots.first().ok_or(OpenError::WrongRootKey)?;
-    let purposes = [Purpose::Credential, Purpose::TokenPepper, Purpose::Audit];
-    let keys = purposes
+    let keys = Purpose::ALL
         .into_iter()
         .map(|purpose| Keyring::create_key(root, purpose, now, &settings.entropy))
         .collect::<Result<Vec<_>, _>>()?;
@@ -60,18 +101,12 @@ async fn make(store: &Store, settings: &Settings) -> Result<Keyring, OpenError> 
             value: root.make_canary(&settings.entropy)?,
         },
     ];
-    changes.extend(keys.into_iter().map(|key| {
-        Change::PutKey(KeyRow {
-            id: key.id,
-            purpose: key.purpose.as_str().to_owned(),
-            state: key.state.as_str().to_owned(),
-            root_id: key.root_id,
-            wrapped: key.wrapped,
-            created_at: key.created_at,
-        })
-    }));
+    changes.extend(keys.iter().cloned().map(row_of).map(Change::PutKey));
     store.write(&changes).await?;
-    Ok(keyring)
+    Ok(Opened {
+        keyring,
+        signers: StoredSigners::new(roots, &keys),
+    })
 }
 
 fn roots(settings: &Settings, salt: &[u8; 16]) -> Result<Vec<RootKey>, OpenError> {

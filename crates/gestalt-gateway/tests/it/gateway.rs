@@ -26,6 +26,9 @@ use crate::plugins::{DAY, HOUR, connection, plugin};
 pub(crate) const ROOT_KEY: &str =
     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
+/// By which URL callers reach it.
+pub(crate) const ISSUER: &str = "https://gestalt.example.com";
+
 /// What a gateway is opened with, as often as a test likes.
 #[derive(Clone)]
 pub(crate) struct Setup {
@@ -74,8 +77,10 @@ impl Setup {
             caches: CacheSettings {
                 identities: 1_000,
                 credentials: 1_000,
+                identity_headers: 1_000,
             },
             limits: self.limits,
+            issuer: ISSUER.to_owned(),
             catalogue: self.catalogue.clone(),
             clock: Clock::Manual(self.clock.clone()),
             entropy: Entropy::System,

@@ -11,6 +11,7 @@ mod ends;
 mod explain;
 mod floods;
 mod gateway;
+mod identity;
 mod isolation;
 mod login;
 mod matrix;

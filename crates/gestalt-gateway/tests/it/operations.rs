@@ -80,6 +80,7 @@ operations! {
     VerifyAudit, "verify_audit", ADMIN, Shared, false;
     CreateLoginCode, "create_login_code", ADMIN, Shared, false;
     Backup, "backup", ADMIN, Shared, false;
+    RotateKey, "rotate_key", ADMIN, Shared, false;
     RevokeTokens, "revoke_tokens", TOKENS, OwnOnly, false;
     RevokeSessions, "revoke_sessions", TOKENS, OwnOnly, false;
 }
@@ -255,6 +256,7 @@ async fn run_on_own(
             .backup(caller, &folder.join("backup"))
             .await
             .map(shown),
+        Op::RotateKey => gateway.rotate_key(caller, "identity_jwt").await.map(shown),
         Op::RevokeTokens => gateway.revoke_tokens(caller).await.map(shown),
         Op::RevokeSessions => gateway.revoke_sessions(caller, true).await.map(shown),
         other => panic!("{other:?} is not run"),

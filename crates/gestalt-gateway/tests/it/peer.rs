@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Frame, Incoming};
@@ -40,6 +40,8 @@ pub(crate) struct State {
     /// Told when such a request was given up.
     pub(crate) given_up: Notify,
     stream: Mutex<Option<mpsc::Receiver<Chunk>>>,
+    /// The headers of every request.
+    headers: Mutex<Vec<HeaderMap>>,
 }
 
 impl Peer {
@@ -90,6 +92,11 @@ impl Peer {
         self.state.requests.load(Ordering::SeqCst)
     }
 
+    /// The headers of the last request.
+    pub(crate) fn last_headers(&self) -> HeaderMap {
+        self.state.headers.lock().unwrap().last().unwrap().clone()
+    }
+
     /// What `/stream` sends from now on, once.
     pub(crate) fn streams(&self) -> mpsc::Sender<Chunk> {
         let (sender, receiver) = mpsc::channel(4);
@@ -112,9 +119,15 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     state.requests.fetch_add(1, Ordering::SeqCst);
+    state
+        .headers
+        .lock()
+        .unwrap()
+        .push(request.headers().clone());
     let name = state.name(&request);
     let path = request.uri().path().to_owned();
     Ok(match (path.as_str(), name) {
+        ("/told", _) => json_answer(StatusCode::OK, &told(request.headers())),
         ("/open", name) => json_answer(StatusCode::OK, &json!({ "saw": name })),
         (_, None) => json_answer(StatusCode::UNAUTHORIZED, &json!({ "error": "no key" })),
         ("/whoami", Some(name)) => {
@@ -149,6 +162,14 @@ impl State {
         let chunks = self.stream.lock().unwrap().take().unwrap();
         Chunks(chunks).boxed_unsync()
     }
+}
+
+/// The token that says who calls, back to whoever asked.
+fn told(headers: &HeaderMap) -> serde_json::Value {
+    let token = headers
+        .get("x-gestalt-jwt")
+        .map(|value| value.to_str().unwrap());
+    json!({ "jwt": token })
 }
 
 /// A body that a test sends piece by piece; an error breaks it off.

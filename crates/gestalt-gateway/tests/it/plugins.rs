@@ -120,5 +120,6 @@ pub(crate) fn plugin(
             allowed_ranges: vec![AddressRange::exactly(peer.ip(), peer.port())],
             ..EgressRules::default()
         },
+        identity: None,
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use gestalt_core::identity::is_identity_header;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
@@ -45,6 +46,8 @@ pub(crate) struct Outgoing<'a> {
     /// Headers that the arguments bring.
     pub(crate) given: Vec<(HeaderName, HeaderValue)>,
     pub(crate) injection: &'a Injection,
+    /// What says who calls.
+    pub(crate) identity: &'a [(HeaderName, HeaderValue)],
     pub(crate) body: OutBody,
 }
 
@@ -252,12 +255,12 @@ fn describes_body(name: &HeaderName) -> bool {
     name.as_str().starts_with("content-")
 }
 
-/// The headers of a hop; away from home none that may carry a credential.
+/// The headers of a hop; away from home none that may carry a credential or says who calls.
 fn headers(out: &Outgoing<'_>, at_home: bool) -> Result<HeaderMap, UpstreamError> {
     let mut headers = out.fixed.clone();
     for (name, value) in &out.given {
         // What the caller gave, cookies among it, is for the home as well.
-        if at_home || describes_body(name) {
+        if (at_home || describes_body(name)) && !is_identity_header(name.as_str()) {
             headers.insert(name.clone(), value.clone());
         }
     }
@@ -280,6 +283,9 @@ fn headers(out: &Outgoing<'_>, at_home: bool) -> Result<HeaderMap, UpstreamError
         let pair = format!("{}:{}", user.expose(), password.expose());
         let value = format!("Basic {}", BASE64_STANDARD.encode(pair));
         headers.insert(AUTHORIZATION, sensitive(&value)?);
+    }
+    for (name, value) in out.identity {
+        headers.insert(name.clone(), value.clone());
     }
     Ok(headers)
 }

@@ -1,5 +1,6 @@
 //! Parameters outside the body.
 
+use gestalt_core::identity::is_identity_header;
 use gestalt_core::operation::{Location, Parameter, Style};
 use http::HeaderName;
 use serde_json::{Value, json};
@@ -126,7 +127,7 @@ fn declare<'d>(node: &Node<'d>, findings: &mut Findings) -> Option<Declared<'d>>
             );
             return None;
         }
-        if OWN.contains(&lower.as_str()) {
+        if OWN.contains(&lower.as_str()) || is_identity_header(&lower) {
             return leave_out(&format!("the header `{name}` is the gateway's own"));
         }
         if HeaderName::try_from(name.as_str()).is_err() {

@@ -57,6 +57,7 @@ impl CompiledPlugin {
         let mut operations = Vec::with_capacity(plugin.operations.len());
         let mut by_name = HashMap::with_capacity(plugin.operations.len());
         for operation in &plugin.operations {
+            keeps_identity(plugin, operation)?;
             let url = operation.base_url.as_ref().unwrap_or(&plugin.base_url);
             let base = if let Some(base) = bases.get(url) {
                 base
@@ -139,6 +140,28 @@ fn mcp(
     }
     let server = Server::new(definition, egress.clone(), settings)?;
     Ok(Some(Arc::new(server)))
+}
+
+/// Refuses an operation that could say for itself who calls.
+fn keeps_identity(plugin: &Plugin, operation: &Operation) -> Result<(), UpstreamError> {
+    let taken = |place: &str, name: &str| {
+        UpstreamError::config(
+            format!("{}.{place}", place_of(operation)),
+            format!("sets the header `{name}`, which says who calls: only the gateway does"),
+        )
+    };
+    for (name, _) in &operation.headers {
+        if plugin.reserves_header(name) {
+            return Err(taken("headers", name));
+        }
+    }
+    for parameter in &operation.parameters {
+        let header = parameter.location == Location::Header;
+        if header && plugin.reserves_header(&parameter.wire_name) {
+            return Err(taken("parameters", &parameter.wire_name));
+        }
+    }
+    Ok(())
 }
 
 /// The origin of a plugin's base URL and what it may reach besides.

@@ -27,6 +27,7 @@ pub(crate) struct Preparing<'a> {
     pub(crate) entropy: &'a Entropy,
     pub(crate) operation: &'a CompiledOperation,
     pub(crate) injection: &'a Injection,
+    pub(crate) identity: &'a [(HeaderName, HeaderValue)],
     pub(crate) paging: Option<&'a Paging>,
 }
 
@@ -64,6 +65,7 @@ impl<'a> Preparing<'a> {
             fixed: &operation.headers,
             given,
             injection: self.injection,
+            identity: self.identity,
             body,
         })
     }

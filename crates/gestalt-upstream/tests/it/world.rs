@@ -15,7 +15,7 @@ use gestalt_upstream::{
     Arguments, BoxedBody, Call, CompiledPlugin, Injection, Reply, ReplyBody, RequestBody, Resolver,
     Settings, Upstream, UpstreamError,
 };
-use http::{HeaderName, Method};
+use http::{HeaderName, HeaderValue, Method};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
@@ -110,6 +110,7 @@ pub(crate) fn plugin(base: &str, rules: EgressRules, operation: Operation) -> Pl
         operations: vec![Arc::new(operation)],
         mcp: None,
         egress: rules,
+        identity: None,
     }
 }
 
@@ -128,6 +129,7 @@ pub(crate) struct World {
     upstream: Upstream,
     plugin: CompiledPlugin,
     pub(crate) injection: Injection,
+    pub(crate) identity: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// A call in the making.
@@ -154,6 +156,7 @@ impl World {
             upstream,
             plugin,
             injection: Injection::default(),
+            identity: Vec::new(),
         }
     }
 
@@ -173,6 +176,7 @@ impl World {
             body: given.body,
             continuation: given.continuation,
             injection: self.injection.clone(),
+            identity: self.identity.clone(),
         };
         self.upstream.call(call).await
     }

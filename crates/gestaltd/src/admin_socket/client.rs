@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::{BackupMade, BackupOrder};
+use super::{BackupMade, BackupOrder, KeyRotated, RotationOrder};
 use crate::http::api::admin::LoginLink;
 
 /// A running daemon did not do what it was asked.
@@ -70,6 +70,18 @@ pub async fn backup(socket: &Path, path: &Path) -> Result<BackupMade, AdminError
         path: path.to_owned(),
     };
     read(ask(socket, "/backup", &order).await?).await
+}
+
+/// Has the daemon make a new key of a purpose.
+///
+/// # Errors
+/// [`AdminError::Refused`] for a purpose whose keys are not rotated like this, and while a new
+/// key waits for its time.
+pub async fn rotate_key(socket: &Path, purpose: &str) -> Result<KeyRotated, AdminError> {
+    let order = RotationOrder {
+        purpose: purpose.to_owned(),
+    };
+    read(ask(socket, "/keys/rotate", &order).await?).await
 }
 
 async fn ask<T: Serialize>(

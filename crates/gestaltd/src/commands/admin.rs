@@ -43,3 +43,16 @@ pub(super) async fn reload(files: &ConfigFiles) -> Result<(), Failure> {
     println!("The config was read again.");
     Ok(())
 }
+
+/// Makes a new key of a purpose.
+#[expect(clippy::print_stdout, reason = "a command says what it has done")]
+pub(super) async fn rotate_key(files: &ConfigFiles, purpose: &str) -> Result<(), Failure> {
+    let rotated = client::rotate_key(&socket(files)?, purpose)
+        .await
+        .map_err(|error| failed(&error))?;
+    println!(
+        "{} is published and signs from {} on.",
+        rotated.id, rotated.signs_from
+    );
+    Ok(())
+}

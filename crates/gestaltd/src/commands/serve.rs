@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::settings::{catalogue_settings, gateway_settings};
+use super::settings::{catalogue_settings, gateway_settings, issuer};
 use super::{ConfigFiles, Failure, documents, listen};
 use crate::admin_socket::AdminSocket;
 use crate::config::{self, Builtins, Config, Database, Documents, Environment, LoginConfig};
@@ -54,7 +54,9 @@ pub(super) async fn run(files: &ConfigFiles) -> Result<(), Failure> {
         None => Vec::new(),
     };
     let base_url = base_url(&config, &public)?;
-    let settings = gateway_settings(&config).map_err(|error| Failure::new(error.to_string()))?;
+    let mut settings =
+        gateway_settings(&config).map_err(|error| Failure::new(error.to_string()))?;
+    settings.issuer = issuer(&base_url);
     let gateway = Gateway::open(settings).await?;
     let stop = CancellationToken::new();
     if uses(&config, demo_address) {

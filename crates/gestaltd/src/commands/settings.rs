@@ -9,6 +9,7 @@ use gestalt_gateway::settings::{
     LoginSettings, PolicySettings, Resolver, RuleSettings, Settings, StoreSettings, TokenSettings,
     UpstreamSettings,
 };
+use url::Url;
 
 use crate::config::{
     Authorization, Config, Database, Durability, Effect, LimitConfig, LoginConfig, Rule,
@@ -56,16 +57,23 @@ pub(crate) fn gateway_settings(config: &Config) -> Result<Settings, UnknownLogin
         caches: CacheSettings {
             identities: config.cache.tokens.saturating_add(config.cache.sessions),
             credentials: config.cache.connections,
+            identity_headers: config.cache.identity_headers,
         },
         limits: LimitSettings {
             unknown_tokens_burst: config.limits.unknown_tokens_burst,
             unknown_tokens_per_minute: config.limits.unknown_tokens_per_minute,
             concurrent_lookups: config.limits.concurrent_lookups,
         },
+        issuer: issuer(&config.server.base_url),
         catalogue: catalogue_settings(config),
         clock: Clock::System,
         entropy: Entropy::System,
     })
+}
+
+/// Who signs what upstreams are told: the base URL without the `/` at its end.
+pub(crate) fn issuer(base_url: &Url) -> String {
+    base_url.as_str().trim_end_matches('/').to_owned()
 }
 
 /// Where rows are kept.

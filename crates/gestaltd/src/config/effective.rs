@@ -159,6 +159,8 @@ pub struct CacheConfig {
     pub sessions: usize,
     /// Stored connections, sealed. 200,000 unless set.
     pub connections: usize,
+    /// What is said of a caller to a plugin. 20,000 unless set.
+    pub identity_headers: usize,
 }
 
 /// What is too large, too slow or too often.

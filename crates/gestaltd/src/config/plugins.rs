@@ -1,6 +1,7 @@
 //! `plugins`: named upstreams, from a manifest or written inline.
 
 mod mcp;
+mod identity;
 mod openapi;
 mod surfaces;
 
@@ -24,6 +25,7 @@ use super::scalars::Source;
 use super::selection::{self, AllowEntry, Placed};
 use super::server::Action;
 use super::source::At;
+use identity::IdentityEntry;
 use surfaces::{Beside, Missing, Surfaces};
 
 pub(super) use surfaces::SurfacesEntry;
@@ -46,6 +48,9 @@ pub(super) struct PluginEntry {
     allowed_operations: Option<Located<Entries<AllowEntry>>>,
     /// What it may reach besides the host of its base URL.
     egress: EgressEntry,
+    /// What its upstream is told of who calls; an MCP upstream everything unless set, any other
+    /// nothing.
+    identity: Option<IdentityEntry>,
     /// Names it had before.
     formerly: Vec<Located<String>>,
     /// The config of an executable plugin.
@@ -180,8 +185,13 @@ impl PluginEntry {
             operations,
             mcp: offered.mcp,
             egress: self.demo_address(checker).map_or(egress, demo_egress),
+            identity: self
+                .identity
+                .as_ref()
+                .map(|identity| identity.check(checker)),
         };
         header_conflicts(&plugin, &places, checker);
+        identity::nobody_else(&plugin, (name.at, &places), checker);
         Some(checked(Some((plugin, places)), opaque))
     }
 

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod documents;
+mod identity;
 mod refused;
 mod resolved;
 mod schema;

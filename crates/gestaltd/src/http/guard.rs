@@ -51,6 +51,7 @@ const UPSTREAM_POLICY: HeaderValue =
 enum Area {
     Api,
     Operate,
+    /// What is the same for everybody and says itself how long it may be kept.
     Asset,
     Page,
 }
@@ -61,6 +62,7 @@ impl Area {
             "/health" | "/ready" | "/metrics" => Self::Operate,
             "/api" | "/mcp" => Self::Api,
             _ if path.starts_with("/api/") || path.starts_with("/mcp/") => Self::Api,
+            super::operate::KEYS => Self::Asset,
             _ if path.starts_with("/assets/") => Self::Asset,
             _ => Self::Page,
         }

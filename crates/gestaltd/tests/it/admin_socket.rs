@@ -57,3 +57,17 @@ async fn where_nobody_logs_in_there_is_no_login_link() {
     let refused = client::login_link(&house.path("admin.sock")).await;
     assert!(matches!(refused, Err(AdminError::Refused(_))));
 }
+
+#[tokio::test]
+async fn the_owner_rotates_the_key_that_upstreams_verify_by() {
+    let house = House::open().await;
+    let socket = house.path("admin.sock");
+    let refused = client::rotate_key(&socket, "credential").await;
+    assert!(matches!(refused, Err(AdminError::Refused(_))));
+    let rotated = client::rotate_key(&socket, "identity_jwt").await.unwrap();
+    let again = client::rotate_key(&socket, "identity_jwt").await;
+    assert!(matches!(again, Err(AdminError::Refused(_))));
+    let published = house.gateway.published_keys().0;
+    assert_eq!(published["keys"][0]["kid"], rotated.id);
+    assert_eq!(published["keys"].as_array().unwrap().len(), 2);
+}

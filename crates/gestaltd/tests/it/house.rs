@@ -210,6 +210,7 @@ fn settings(folder: &Path, login: LoginSettings, (config, builtins): (&str, Buil
         audit: AuditSettings::default(),
         caches: CacheSettings::default(),
         limits: LimitSettings::default(),
+        issuer: "http://localhost".to_owned(),
         catalogue: CatalogueSettings {
             plugins: loaded.config().plugins.clone(),
             ..CatalogueSettings::default()

@@ -72,6 +72,26 @@ async fn the_management_listener_is_not_open_and_not_the_api() {
 }
 
 #[tokio::test]
+async fn the_keys_that_say_who_calls_are_public_and_may_be_kept() {
+    let house = Plan::local().build().await;
+    let keys = house.get("/.well-known/jwks.json").send().await;
+    assert_eq!(keys.status, 200);
+    assert_eq!(keys.header("content-type"), "application/jwk-set+json");
+    assert_eq!(keys.header("cache-control"), "public, max-age=300");
+    assert_eq!(keys.header("x-content-type-options"), "nosniff");
+    let keys = keys.json();
+    let key = keys["keys"][0].as_object().unwrap();
+    // RFC 8037: `d` would be the private half.
+    assert!(!key.contains_key("d"), "{key:?}");
+    assert_eq!(
+        (&key["kty"], &key["crv"]),
+        (&"OKP".into(), &"Ed25519".into())
+    );
+    let written = house.post("/.well-known/jwks.json").send().await;
+    assert_eq!(written.status, 405);
+}
+
+#[tokio::test]
 async fn it_drains_and_ends() {
     let house = House::open().await;
     assert_eq!(house.get("/health").send().await.status, 200);

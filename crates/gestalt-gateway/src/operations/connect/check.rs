@@ -6,7 +6,9 @@ use gestalt_core::connection::State;
 use gestalt_upstream::{BoxedBody, Injection, ReplyBody};
 
 use crate::Inner;
+use crate::authenticate::caller::Caller;
 use crate::catalogue::{ConnectionEntry, PluginEntry};
+use crate::identity::{Surface, identity_headers};
 
 /// Largest answer of a check that is read for a nickname, in bytes.
 const LARGEST_ANSWER: usize = 1 << 20;
@@ -22,6 +24,7 @@ impl Inner {
     /// Asks the upstream whether it takes a credential; `None` where nothing says how.
     pub(super) async fn check(
         &self,
+        caller: &Caller,
         plugin: &PluginEntry,
         entry: &ConnectionEntry,
         injection: Injection,
@@ -29,9 +32,11 @@ impl Inner {
         let Some(operation) = &entry.definition.check else {
             return Ok(None);
         };
+        // An upstream that wants to know who calls wants it of the check as well.
+        let identity = identity_headers(self, caller, plugin, Surface::Declared)?;
         let reply = self
             .call
-            .check(&plugin.compiled, operation.as_str(), injection)
+            .check(&plugin.compiled, operation.as_str(), injection, identity)
             .await?;
         let status = reply.status;
         let found = |state, reason: Option<String>, nickname| {

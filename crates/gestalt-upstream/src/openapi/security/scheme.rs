@@ -1,6 +1,7 @@
 //! One security scheme of a document.
 
 use gestalt_core::connection::{AuthKind, AuthMapping, CredentialField, MappedValue};
+use gestalt_core::identity::is_identity_header;
 use gestalt_core::operation::Location;
 use http::HeaderName;
 use serde_json::Value;
@@ -212,7 +213,9 @@ fn key(place: &str, name: &str) -> Result<Kind, String> {
     let lower = name.to_ascii_lowercase();
     let fits = match location {
         Location::Header => {
-            HeaderName::try_from(name).is_ok() && !NOT_A_CREDENTIAL.contains(&lower.as_str())
+            HeaderName::try_from(name).is_ok()
+                && !NOT_A_CREDENTIAL.contains(&lower.as_str())
+                && !is_identity_header(&lower)
         }
         Location::Cookie => !name.contains(['=', ';', ',', ' ', '"', '\\']) && name.is_ascii(),
         _ => true,

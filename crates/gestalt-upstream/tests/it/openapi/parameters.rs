@@ -201,3 +201,38 @@ fn what_the_gateway_writes_itself_is_no_parameter() {
     changed: api.json:14 /paths/~1a~1{missing}/get [GET /a/{missing}]: the path names `missing`, which is not declared; it is a string
     "#);
 }
+
+#[test]
+fn s36_what_says_who_calls_is_neither_parameter_nor_credential() {
+    let string = json!({"type": "string"});
+    let document = document(
+        &json!({"/a": {"get": {
+            "operationId": "get",
+            "security": [{"signed": []}],
+            "parameters": [
+                {"name": "X-Gestalt-User", "in": "header", "required": true, "schema": string},
+                {"name": "x-gestalt-teams", "in": "header", "schema": string}
+            ],
+            "responses": {}
+        }}}),
+        &json!({"components": {"securitySchemes": {
+            "signed": {"type": "apiKey", "in": "header", "name": "X-Gestalt-Jwt"}
+        }}}),
+    );
+    let shown = shown(&read(&document));
+    assert!(
+        shown.starts_with("GET /a get read-only idempotent\n"),
+        "{shown}"
+    );
+    for expected in [
+        "the header `X-Gestalt-User` is the gateway's own; it is left out",
+        "the header `x-gestalt-teams` is the gateway's own; it is left out",
+        "`X-Gestalt-Jwt` cannot carry an API key",
+    ] {
+        assert!(shown.contains(expected), "{shown}");
+    }
+    assert!(
+        !shown.contains("Header X-") && !shown.contains("connection "),
+        "{shown}"
+    );
+}

@@ -46,6 +46,8 @@ pub(super) struct CacheSection {
     sessions: Option<u32>,
     /// Stored connections, sealed. 200,000 unless set.
     connections: Option<u32>,
+    /// What is said of a caller to a plugin. 20,000 unless set.
+    identity_headers: Option<u32>,
 }
 
 impl LimitSection {
@@ -76,6 +78,7 @@ impl CacheSection {
             tokens: entries(self.tokens, 150_000),
             sessions: entries(self.sessions, 50_000),
             connections: entries(self.connections, 200_000),
+            identity_headers: entries(self.identity_headers, 20_000),
         }
     }
 }

@@ -50,7 +50,7 @@ fn an_unknown_key_is_underlined_and_the_nearest_suggested() {
       ·                        ╰── unknown key
       ╰────
      help: did you mean `egress`? Known here: `source`, `displayName`, `description`, `surfaces`,
-           `connections`, `allowedOperations`, `egress`, `formerly`, `config`
+           `connections`, `allowedOperations`, `egress`, `identity`, `formerly`, `config`
     ");
 }
 
