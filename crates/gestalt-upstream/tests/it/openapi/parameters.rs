@@ -232,7 +232,7 @@ fn s36_what_says_who_calls_is_neither_parameter_nor_credential() {
         assert!(shown.contains(expected), "{shown}");
     }
     assert!(
-        !shown.contains("Header X-") && !shown.contains("connection "),
+        !shown.contains("Header X-") && !shown.contains("\nconnection "),
         "{shown}"
     );
 }

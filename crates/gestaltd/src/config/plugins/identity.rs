@@ -133,43 +133,17 @@ impl IdentityEntry {
             forward: self.forward,
             fields,
             plain: sends(FormWord::Headers),
-            headers: self.named(&self.headers, checker, header),
+            headers: named(&self.headers, checker, header),
             jwt: sends(FormWord::Jwt).then(|| self.jwt.check(checker)),
             claims_header: sends(FormWord::Claims).then(|| {
                 let written = self.claims_header.as_ref();
                 let named = written.and_then(|written| header(written, checker));
                 named.unwrap_or_else(|| HeaderName::from_static("x-gestalt-claims"))
             }),
-            claims: self.named(&self.claims, checker, claim),
+            claims: named(&self.claims, checker, claim),
         };
         self.once_each(&identity, checker);
         identity
-    }
-
-    /// Other names, by field.
-    fn named<T>(
-        &self,
-        entries: &Entries<Located<String>>,
-        checker: &mut Checker<'_>,
-        read: fn(&Located<String>, &mut Checker<'_>) -> Option<T>,
-    ) -> Vec<(IdentityField, T)> {
-        let mut named = Vec::new();
-        for (word, name) in &entries.0 {
-            let Some(field) = IdentityField::parse(&word.value) else {
-                let known = IdentityField::ALL.map(IdentityField::as_str);
-                let problem = Problem::new(
-                    format!(
-                        "nothing that is told of a caller is called `{}`",
-                        word.value
-                    ),
-                    word.at,
-                );
-                checker.problem(problem.help(suggest(&word.value, known)));
-                continue;
-            };
-            named.extend(read(name, checker).map(|name| (field, name)));
-        }
-        named
     }
 
     /// Two things cannot be told in one place.
@@ -204,6 +178,31 @@ impl JwtEntry {
             audience: self.audience.as_ref().map(|text| text.value.clone()),
         }
     }
+}
+
+/// Other names, by field.
+fn named<T>(
+    entries: &Entries<Located<String>>,
+    checker: &mut Checker<'_>,
+    read: fn(&Located<String>, &mut Checker<'_>) -> Option<T>,
+) -> Vec<(IdentityField, T)> {
+    let mut named = Vec::new();
+    for (word, name) in &entries.0 {
+        let Some(field) = IdentityField::parse(&word.value) else {
+            let known = IdentityField::ALL.map(IdentityField::as_str);
+            let problem = Problem::new(
+                format!(
+                    "nothing that is told of a caller is called `{}`",
+                    word.value
+                ),
+                word.at,
+            );
+            checker.problem(problem.help(suggest(&word.value, known)));
+            continue;
+        };
+        named.extend(read(name, checker).map(|name| (field, name)));
+    }
+    named
 }
 
 /// Nothing but the gateway says who calls: no argument, no fixed header, no credential.
