@@ -27,7 +27,8 @@ pub struct Echo {
 
 impl Echo {
     /// Starts it on a free loopback port. It answers every request with
-    /// `{method, path, query, key, body}`, but what is asked for under
+    /// `{method, path, query, key, body}`, with `told` where it is
+    /// told who calls, but what is asked for under
     /// `/status/CODE` with that status.
     ///
     /// # Panics
@@ -123,13 +124,18 @@ async fn answer(
         .map(http_body_util::Collected::to_bytes);
     let body = body.unwrap_or_default();
     let key = head.headers.get(KEY_HEADER);
-    let said = json!({
+    let mut said = json!({
         "method": head.method.as_str(),
         "path": head.uri.path(),
         "query": head.uri.query().unwrap_or_default(),
         "key": key.and_then(|key| key.to_str().ok()),
         "body": String::from_utf8_lossy(&body),
     });
+    let told = head.headers.iter();
+    let told = told.filter(|(name, _)| name.as_str().starts_with("x-gestalt-"));
+    for (name, value) in told {
+        said["told"][name.as_str()] = String::from_utf8_lossy(value.as_bytes()).into();
+    }
     let mut answer = Response::new(Full::from(said.to_string()));
     let kind = HeaderValue::from_static("application/json");
     answer.headers_mut().insert(CONTENT_TYPE, kind);

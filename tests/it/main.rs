@@ -9,6 +9,7 @@ mod actions;
 mod browser;
 mod conformance;
 mod httpbin;
+mod identity;
 mod isolation;
 mod lifecycle;
 mod local_login;

@@ -42,7 +42,7 @@ async fn the_readmes_five_commands_print_what_it_says() {
 fn the_configs_of_the_documents_hold() {
     let folder = tempfile::tempdir().unwrap();
     let mut configs = Vec::new();
-    for document in ["docs/configuration.md", "README.md"] {
+    for document in ["docs/configuration.md", "docs/identity.md", "README.md"] {
         let text = std::fs::read_to_string(root().join(document)).unwrap();
         for block in text.split("```yaml\n").skip(1) {
             let (block, _) = block.split_once("```").unwrap();

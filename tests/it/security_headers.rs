@@ -21,6 +21,7 @@ const PATHS: &[&str] = &[
     "/nowhere",
     "/health",
     "/metrics",
+    "/.well-known/jwks.json",
 ];
 
 async fn start(echo: &Echo) -> Daemon {
@@ -145,7 +146,14 @@ async fn every_answer_carries_what_keeps_it_from_being_misread() {
         assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(header("x-frame-options"), "DENY", "{path}");
         assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
-        assert_eq!(header("cache-control"), "no-store", "{path}");
+        // The same for everybody, and made to be kept.
+        let public = path.starts_with("/.well-known/");
+        let kept = if public {
+            "public, max-age=300"
+        } else {
+            "no-store"
+        };
+        assert_eq!(header("cache-control"), kept, "{path}");
         let policy = header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
         assert!(
