@@ -38,7 +38,7 @@ impl SigningKey {
         self.id
     }
 
-    /// Signs a message; takes some ten microseconds.
+    /// Signs a message; takes tens of microseconds.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         let mut bytes = [0; 64];
         bytes.copy_from_slice(self.pair.sign(message).as_ref());
