@@ -6,8 +6,8 @@ use url::Url;
 
 use crate::connection::ConnectionDefinition;
 use crate::host::EgressRules;
-use crate::mcp::McpServer;
 use crate::identity::{IdentityForwarding, is_identity_header};
+use crate::mcp::McpServer;
 use crate::name::PluginName;
 use crate::operation::Operation;
 

@@ -181,13 +181,6 @@ pub(crate) fn identity_headers(
 ///
 /// # Errors
 /// `forbidden` where what is known of the caller holds a control character.
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "for the relay of MCP upstreams, which says it in `_meta`"
-    )
-)]
 pub(crate) fn identity_meta(
     gateway: &Inner,
     caller: &Caller,

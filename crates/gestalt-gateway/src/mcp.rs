@@ -3,6 +3,7 @@
 
 pub(crate) mod invoke;
 pub(crate) mod listings;
+pub(crate) mod meta;
 pub(crate) mod offered;
 
 use std::sync::Arc;
@@ -102,7 +103,8 @@ impl Gateway {
                 .filter(|plugin| is_of_use(plugin, caller))
                 .collect(),
         };
-        let listed = listings::of(&self.inner, &catalogue, caller, &plugins, patience(plugin)).await;
+        let listed =
+            listings::of(&self.inner, &catalogue, caller, &plugins, patience(plugin)).await;
         let mut offers = Vec::new();
         for (entry, listing) in plugins.iter().zip(listed) {
             let listing = match listing {

@@ -245,7 +245,14 @@ async fn read(
         return Ok(answer::accepted());
     };
     if frame.method == "tools/call" {
-        return call::call(door, sender, target.plugin, (headers, &frame), (&meta, era, id)).await;
+        return call::call(
+            door,
+            sender,
+            target.plugin,
+            (headers, &frame),
+            (&meta, era, id),
+        )
+        .await;
     }
     let plugin = target.plugin.as_deref();
     if frame.method == "tools/list" {

@@ -2,11 +2,14 @@
 
 use gestalt_core::Refusal;
 use gestalt_upstream::UpstreamError;
-use gestalt_upstream::mcp::{Answer, AnswerBody, Authority, Listening, Listing, Message, Server, Whose};
-use http::{HeaderName, HeaderValue, StatusCode};
+use gestalt_upstream::mcp::{
+    Answer, AnswerBody, Authority, Listening, Listing, Message, Server, Whose,
+};
+use http::StatusCode;
 
 use super::{Caller, from_upstream, refused_credential};
 use crate::authorize::Permit;
+use crate::identity::Told;
 use crate::resolve::Credential;
 
 /// What is sent to an MCP server.
@@ -27,7 +30,7 @@ pub enum Sent {
 pub(crate) struct Behalf {
     pub(crate) whose: Whose,
     pub(crate) credential: Credential,
-    pub(crate) identity: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) told: Told,
 }
 
 impl Caller {
@@ -76,11 +79,12 @@ impl Caller {
 
 impl Behalf {
     fn split(self) -> (Whose, Authority) {
-        let (injection, fields) = self.credential.into_parts();
+        let (mut injection, fields) = self.credential.into_parts();
+        let identity = self.told.with(&mut injection);
         let authority = Authority {
             injection,
             fields,
-            identity: self.identity,
+            identity,
         };
         (self.whose, authority)
     }

@@ -28,9 +28,8 @@ pub(crate) fn message(
     offered: &str,
     arguments: &Arguments,
 ) -> Result<Message, Refusal> {
-    let name = source_of(server, offered).ok_or_else(|| {
-        Refusal::new(Code::NotFound, "The integration has no such operation.")
-    })?;
+    let name = source_of(server, offered)
+        .ok_or_else(|| Refusal::new(Code::NotFound, "The integration has no such operation."))?;
     let arguments = match arguments {
         Arguments::None => "{}".to_owned(),
         Arguments::Json(object) => object.get().to_owned(),

@@ -226,7 +226,12 @@ async fn one(
     if before.is_some() && slot.rests() {
         return before.ok_or_else(|| Refusal::internal("a list is gone".to_owned()));
     }
-    let task = ask(Arc::clone(gateway), caller.clone(), permit, Arc::clone(&slot));
+    let task = ask(
+        Arc::clone(gateway),
+        caller.clone(),
+        permit,
+        Arc::clone(&slot),
+    );
     let task = gateway.tracker.spawn(task);
     match tokio::time::timeout(patience, task).await {
         Ok(Ok(Ok(offered))) => Ok(offered),
@@ -235,7 +240,12 @@ async fn one(
             .ok_or(refusal),
         Ok(Err(_)) | Err(_) => {
             slot.rest(true);
-            let late = || Refusal::new(Code::UpstreamTimeout, "The server has not listed its tools in time.");
+            let late = || {
+                Refusal::new(
+                    Code::UpstreamTimeout,
+                    "The server has not listed its tools in time.",
+                )
+            };
             before
                 .or_else(|| gateway.listings.last(plugin.id))
                 .ok_or_else(late)

@@ -1,10 +1,12 @@
 //! What one server listed, in the form that it is offered in.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 
 use gestalt_core::mcp::{AllowedTool, McpServer};
 use gestalt_upstream::mcp::{Listed, Listing};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// What one server listed.
@@ -108,7 +110,10 @@ impl Offered {
     }
 
     fn hash(&self) -> [u8; 32] {
-        let tools = self.tools.iter().flat_map(|tool| [&*tool.name, &*tool.json]);
+        let tools = self
+            .tools
+            .iter()
+            .flat_map(|tool| [&*tool.name, &*tool.json]);
         let others = [&self.resources, &self.templates, &self.prompts];
         let others = others
             .iter()
@@ -144,7 +149,9 @@ impl OfferedTool {
     fn new(name: &str, listed: &Listed) -> Option<Self> {
         let json = listed.json.get();
         let texts: Texts<'_> = serde_json::from_str(json).ok()?;
-        let schema = texts.input_schema.map_or("{\"type\":\"object\"}", RawValue::get);
+        let schema = texts
+            .input_schema
+            .map_or("{\"type\":\"object\"}", RawValue::get);
         let description = texts.description.or_else(|| texts.title.clone());
         let hints = texts.annotations;
         Some(Self {
@@ -187,8 +194,36 @@ impl OfferedTool {
     }
 }
 
+/// An object's members in order, values as they stand; nothing if it is none.
+pub(super) fn members(object: &str) -> Option<Vec<(String, &RawValue)>> {
+    struct Members<'a>(Vec<(String, &'a RawValue)>);
+    struct Object;
+    impl<'de> Visitor<'de> for Object {
+        type Value = Vec<(String, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some(name) = map.next_key()? {
+                members.push((name, map.next_value()?));
+            }
+            Ok(members)
+        }
+    }
+    impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_map(Object).map(Self)
+        }
+    }
+    let Members(members) = serde_json::from_str(object).ok()?;
+    Some(members)
+}
+
 /// Where a part of a text stands in it.
-fn place(whole: &str, part: &str) -> Option<(usize, usize)> {
+pub(super) fn place(whole: &str, part: &str) -> Option<(usize, usize)> {
     let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
     let end = start + part.len();
     (whole.get(start..end)? == part).then_some((start, end))

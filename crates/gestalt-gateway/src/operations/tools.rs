@@ -72,8 +72,7 @@ impl Gateway {
                 .collect(),
         };
         let patience = mcp::patience(plugin.map(|plugin| &*plugin.name));
-        let mut listed =
-            listings::of(&self.inner, &catalogue, caller, &of, patience).await;
+        let mut listed = listings::of(&self.inner, &catalogue, caller, &of, patience).await;
         // The tools of one server are its own to list, or not.
         if plugin.is_some()
             && let Some(Err(refusal)) = listed.pop()

@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use gestalt_core::Refusal;
 use gestalt_upstream::UpstreamError;
 use gestalt_upstream::mcp::{Answer, AnswerBody, Event, Events, Listing, Message, Whose};
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -22,6 +22,8 @@ use crate::authenticate::caller::Caller;
 use crate::authenticate::still;
 use crate::authorize::{self, LiveWanted, Permit};
 use crate::call::relay::{Behalf, Sent};
+use crate::identity::{Surface, identity_headers, identity_meta};
+use crate::mcp;
 use crate::resolve::{self, Credential};
 
 /// Events under way between the server and the client.
@@ -133,6 +135,7 @@ async fn walk(
     let work = async {
         let behalf = behalf(&gateway, &caller, &permit, capabilities).await?;
         end.source = behalf.credential.source().cloned();
+        let sent = identified(&gateway, &caller, &permit, sent)?;
         gateway.call.relay(&permit, behalf, sent).await
     };
     let result = tokio::select! {
@@ -172,7 +175,12 @@ pub(crate) async fn list(
     caller: &Caller,
     permit: &Permit,
 ) -> Result<Listing, Refusal> {
-    let entry = Entry::invocation(caller, permit, gateway.clock.now(), gestalt_vault::sha256(&[]));
+    let entry = Entry::invocation(
+        caller,
+        permit,
+        gateway.clock.now(),
+        gestalt_vault::sha256(&[]),
+    );
     let mut end = End {
         gateway,
         trail: gateway.audit.begin(entry).await?,
@@ -203,11 +211,27 @@ pub(super) async fn invoke(
     permit: &Permit,
     (credential, message): (Credential, Message),
 ) -> Result<Answer, Refusal> {
-    let behalf = with(caller, credential, "{}".to_owned());
-    gateway
-        .call
-        .relay(permit, behalf, Sent::Message(message))
-        .await
+    let behalf = with(gateway, caller, permit, (credential, "{}".to_owned()))?;
+    let sent = identified(gateway, caller, permit, Sent::Message(message))?;
+    gateway.call.relay(permit, behalf, sent).await
+}
+
+/// What is sent, with who calls said in it, and with nothing that a client says of that itself.
+fn identified(
+    gateway: &Inner,
+    caller: &Caller,
+    permit: &Permit,
+    sent: Sent,
+) -> Result<Sent, Refusal> {
+    let Sent::Message(mut message) = sent else {
+        return Ok(sent);
+    };
+    let plugin = permit.plugin();
+    let said = identity_meta(gateway, caller, plugin, Surface::Mcp)?;
+    message.body = mcp::meta::told(message.body, &said);
+    let reserved = |name: &HeaderName| plugin.definition.reserves_header(name.as_str());
+    message.parameters.retain(|(name, _)| !reserved(name));
+    Ok(Sent::Message(message))
 }
 
 async fn behalf(
@@ -217,20 +241,29 @@ async fn behalf(
     capabilities: String,
 ) -> Result<Behalf, Refusal> {
     let credential = resolve::resolve(gateway, caller, permit).await?;
-    Ok(with(caller, credential, capabilities))
+    with(gateway, caller, permit, (credential, capabilities))
 }
 
-fn with(caller: &Caller, credential: Credential, capabilities: String) -> Behalf {
-    let used = credential.source().map(|source| (source.id, source.generation));
-    Behalf {
+fn with(
+    gateway: &Inner,
+    caller: &Caller,
+    permit: &Permit,
+    (credential, capabilities): (Credential, String),
+) -> Result<Behalf, Refusal> {
+    let told = identity_headers(gateway, caller, permit.plugin(), Surface::Mcp)?;
+    let used = credential
+        .source()
+        .map(|source| (source.id, source.generation));
+    Ok(Behalf {
         whose: Whose {
             subject: caller.subject().to_string(),
-            credential: used.map_or_else(String::new, |(id, generation)| format!("{id}.{generation}")),
+            credential: used
+                .map_or_else(String::new, |(id, generation)| format!("{id}.{generation}")),
             capabilities,
         },
         credential,
-        identity: Vec::new(),
-    }
+        told,
+    })
 }
 
 fn digest(sent: &Sent) -> [u8; 32] {

@@ -42,7 +42,12 @@ pub(crate) fn seal(
     let texts = texts(caller, plugin);
     let sealed = gateway
         .keyring
-        .seal(Purpose::Credential, &place(bound, &texts), text, &gateway.entropy)
+        .seal(
+            Purpose::Credential,
+            &place(bound, &texts),
+            text,
+            &gateway.entropy,
+        )
         .map_err(Refusal::internal)?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(sealed.bytes))
 }

@@ -126,9 +126,7 @@ pub struct Events(Boxed);
 
 impl Events {
     /// Events of a stream.
-    pub fn new(
-        stream: impl Stream<Item = Result<Event, UpstreamError>> + Send + 'static,
-    ) -> Self {
+    pub fn new(stream: impl Stream<Item = Result<Event, UpstreamError>> + Send + 'static) -> Self {
         Self(Box::pin(stream))
     }
 }

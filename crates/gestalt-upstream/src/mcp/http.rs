@@ -248,9 +248,8 @@ impl Http {
     }
 
     async fn exchange(&self, going: Going<'_>) -> Result<Arrived, UpstreamError> {
-        let mut given = going.given;
-        let identity = &going.authority.identity;
-        given.extend(identity.iter().filter(|(name, _)| !own(name)).cloned());
+        let identity = going.authority.identity.iter();
+        let identity: Vec<_> = identity.filter(|(name, _)| !own(name)).cloned().collect();
         let injection = &going.authority.injection;
         let target = if injection.query.is_empty() {
             self.target.clone()
@@ -261,7 +260,8 @@ impl Http {
             method: going.method,
             target,
             fixed: &going.fixed,
-            given,
+            given: going.given,
+            identity: &identity,
             injection,
             body: going.body,
         };

@@ -1,7 +1,7 @@
 //! `plugins`: named upstreams, from a manifest or written inline.
 
-mod mcp;
 mod identity;
+mod mcp;
 mod openapi;
 mod surfaces;
 

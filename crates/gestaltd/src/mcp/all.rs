@@ -204,7 +204,9 @@ impl All<'_> {
                 self.pass(told, &plugin, ((used, None), renamed)).await
             }
             Found::Several(choices) => Ok(told.fault(&several(&choices))),
-            Found::None => Ok(told.fault(&Fault::invalid_params("`ref` names nothing that is here."))),
+            Found::None => {
+                Ok(told.fault(&Fault::invalid_params("`ref` names nothing that is here.")))
+            }
         }
     }
 
@@ -238,7 +240,14 @@ impl All<'_> {
         let Ok(Some(session)) = exchange.session_of(None) else {
             return taken;
         };
-        if !formed || !self.door.gateway().mcp_plugins(&self.sender.caller).iter().any(|known| **known == *plugin) {
+        if !formed
+            || !self
+                .door
+                .gateway()
+                .mcp_plugins(&self.sender.caller)
+                .iter()
+                .any(|known| **known == *plugin)
+        {
             return taken;
         }
         let mut edits = Edits::new(self.frame.text);

@@ -47,7 +47,11 @@ const CAPABILITIES: &str = r#"{"tools":{},"resources":{},"prompts":{}}"#;
 const LIVE_CAPABILITIES: &str = r#"{"tools":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"prompts":{"listChanged":true},"completions":{}}"#;
 
 const fn capabilities(live: bool) -> &'static str {
-    if live { LIVE_CAPABILITIES } else { CAPABILITIES }
+    if live {
+        LIVE_CAPABILITIES
+    } else {
+        CAPABILITIES
+    }
 }
 
 /// The members of a list that has nothing in it.

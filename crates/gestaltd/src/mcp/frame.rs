@@ -316,7 +316,8 @@ impl<'a> Params<'a> {
             (None, Some(uri)) => with(uri).map(|(uri, raw)| Reference::Resource(uri, raw)),
             _ => None,
         });
-        let wrong = || Fault::invalid_params("`ref` must name a prompt, or a resource by its `uri`.");
+        let wrong =
+            || Fault::invalid_params("`ref` must name a prompt, or a resource by its `uri`.");
         reference.ok_or_else(wrong)
     }
 
@@ -343,7 +344,9 @@ impl<'a> Params<'a> {
     /// The JSON text of the capabilities that `initialize` declares; `{}` if absent.
     pub(super) fn capabilities(&self) -> &'a str {
         let declared = self.capabilities.map(RawValue::get);
-        declared.filter(|json| json.starts_with('{')).unwrap_or("{}")
+        declared
+            .filter(|json| json.starts_with('{'))
+            .unwrap_or("{}")
     }
 
     /// The `protocolVersion` that `initialize` asks for.
@@ -380,7 +383,9 @@ impl<'a> Meta<'a> {
     /// The JSON text of the client's capabilities; `{}` if absent.
     pub(super) fn capabilities(&self) -> &'a str {
         let declared = self.capabilities.map(RawValue::get);
-        declared.filter(|json| json.starts_with('{')).unwrap_or("{}")
+        declared
+            .filter(|json| json.starts_with('{'))
+            .unwrap_or("{}")
     }
 
     /// The protocol version it was sent in; nothing if absent, or no string.

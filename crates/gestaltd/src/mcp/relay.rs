@@ -171,7 +171,8 @@ impl Exchange<'_> {
     /// What a request is about, as policy knows it, and what of it changes.
     async fn passing(&self) -> Result<Passing, Fault> {
         let params = &self.frame.params;
-        let resource = |uri: Cow<'_, str>| (Used::Resource(uri.to_string()), Some(uri.into_owned()));
+        let resource =
+            |uri: Cow<'_, str>| (Used::Resource(uri.to_string()), Some(uri.into_owned()));
         let prompt = |name: Cow<'_, str>| (Used::Prompt(name.to_string()), Some(name.into_owned()));
         let (used, name) = match (&*self.frame.method, self.era) {
             ("tools/call", _) => {
@@ -180,7 +181,8 @@ impl Exchange<'_> {
                 return self.tool(&name, &source);
             }
             ("prompts/get", _) => prompt(params.name()?),
-            ("resources/read", _) | ("resources/subscribe" | "resources/unsubscribe", Era::Legacy) => {
+            ("resources/read", _)
+            | ("resources/subscribe" | "resources/unsubscribe", Era::Legacy) => {
                 resource(params.uri()?)
             }
             ("completion/complete", _) => match params.reference()? {
@@ -215,7 +217,10 @@ impl Exchange<'_> {
     fn tool(&self, offered: &str, source: &str) -> Result<Passing, Fault> {
         let params = &self.frame.params;
         let mut edits = Edits::new(self.frame.text);
-        if let Some(raw) = params.raw_name().filter(|_| params.name().is_ok_and(|name| name != source)) {
+        if let Some(raw) = params
+            .raw_name()
+            .filter(|_| params.name().is_ok_and(|name| name != source))
+        {
             edits.replace(raw, serde_json::Value::from(source).to_string());
         }
         let (mut connection, mut instance) = (None, None);
@@ -264,7 +269,8 @@ impl Exchange<'_> {
                 .gateway()
                 .unbind(caller, bound, Some(self.plugin), &state)
                 .and_then(|bytes| String::from_utf8(bytes).ok());
-            let wrong = || Fault::invalid_params("`requestState` is none that was given to you here.");
+            let wrong =
+                || Fault::invalid_params("`requestState` is none that was given to you here.");
             let opened = opened.ok_or_else(wrong)?;
             edits.replace(raw, serde_json::Value::from(opened).to_string());
         }
@@ -286,7 +292,9 @@ impl Exchange<'_> {
             .find(|uri| !gateway.may_use(caller, self.plugin, &Used::Resource((*uri).clone())));
         match refused {
             None => Ok(()),
-            Some(_) => Err(Fault::invalid_params("One of the resources is none that you may read.")),
+            Some(_) => Err(Fault::invalid_params(
+                "One of the resources is none that you may read.",
+            )),
         }
     }
 

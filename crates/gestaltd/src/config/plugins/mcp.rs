@@ -128,7 +128,8 @@ impl McpEntry {
                 return None;
             }
             (None, None) => {
-                let problem = Problem::new("`surfaces.mcp` needs a `url` or a `command`", around.at);
+                let problem =
+                    Problem::new("`surfaces.mcp` needs a `url` or a `command`", around.at);
                 checker.problem(problem.help("`mcp: { url: https://mcp.example.com/mcp }`"));
                 return None;
             }
@@ -191,7 +192,10 @@ impl McpEntry {
             ("readable", first(&self.readable)),
             ("writable", first(&self.writable)),
             ("shared", self.shared.as_ref().map(|one| one.at)),
-            ("maxProcesses", self.max_processes.as_ref().map(|one| one.at)),
+            (
+                "maxProcesses",
+                self.max_processes.as_ref().map(|one| one.at),
+            ),
             ("idleTimeout", self.idle_timeout.as_ref().map(|one| one.at)),
             ("sandbox", self.sandbox.as_ref().map(|one| one.at)),
         ];
@@ -207,7 +211,10 @@ impl McpEntry {
         checker: &mut Checker<'_>,
     ) -> Option<(McpTransport, Url)> {
         if let Some((name, _)) = self.headers.0.first() {
-            checker.problem(Problem::new("`headers` is for a server with a `url`", name.at));
+            checker.problem(Problem::new(
+                "`headers` is for a server with a `url`",
+                name.at,
+            ));
         }
         for argument in &self.args {
             names_fields(argument, around.connections, false, checker);
@@ -279,7 +286,9 @@ fn names_fields(
                 checker.problem(problem.help("fields are written under `connections`"));
             }
             Some(field) if field.secret && !secrets => {
-                let what = format!("the field `{name}` is a secret, and every process of the machine can read arguments");
+                let what = format!(
+                    "the field `{name}` is a secret, and every process of the machine can read arguments"
+                );
                 checker.problem(Problem::new(what, written.at).help("hand it over in `env`"));
             }
             Some(_) => {}

@@ -31,10 +31,7 @@ type Heard = Result<Event, UpstreamError>;
 
 /// Answers `subscriptions/listen`: what is listened to is acknowledged first; a server that
 /// cannot be listened to is left out.
-pub(super) async fn subscribe(
-    all: &All<'_>,
-    told: &Told,
-) -> Result<Response<Outgoing>, Refused> {
+pub(super) async fn subscribe(all: &All<'_>, told: &Told) -> Result<Response<Outgoing>, Refused> {
     let params = &all.frame.params;
     let wanted = match params.subscribed() {
         Ok(wanted) => wanted,
@@ -116,11 +113,7 @@ fn filter_of(raw: &str, own: &[String]) -> String {
 }
 
 /// The stream of a session of the legacy era.
-pub(in crate::mcp) fn stream(
-    door: &Door,
-    sender: Sender,
-    session: Session,
-) -> Response<Outgoing> {
+pub(in crate::mcp) fn stream(door: &Door, sender: Sender, session: Session) -> Response<Outgoing> {
     let session = Arc::new(session);
     let sender = Arc::new(sender);
     let plugins = door.gateway().mcp_plugins(&sender.caller);

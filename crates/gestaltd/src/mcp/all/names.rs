@@ -141,7 +141,9 @@ fn matches(template: &str, uri: &str) -> bool {
         };
         rest = after;
     }
-    let Some(after_first) = literals.first().map_or(Some(uri), |first| uri.strip_prefix(first))
+    let Some(after_first) = literals
+        .first()
+        .map_or(Some(uri), |first| uri.strip_prefix(first))
     else {
         return false;
     };
@@ -168,7 +170,10 @@ mod tests {
             let wrapped = wrapped("docs", uri);
             assert!(wrapped.starts_with("gestalt://docs/"), "{wrapped}");
             let (plugin, own) = unwrapped(&wrapped).unwrap();
-            assert_eq!((plugin, &*own), ("docs", &*utf8_percent_encode(uri, &NO_URI).to_string()));
+            assert_eq!(
+                (plugin, &*own),
+                ("docs", &*utf8_percent_encode(uri, &NO_URI).to_string())
+            );
         }
         for other in ["test://x", "gestalt://docs", "gestalt:/docs/x"] {
             assert!(unwrapped(other).is_none(), "{other}");

@@ -53,7 +53,9 @@ pub(in crate::mcp) fn page<'a>(
         None => 0,
         Some(cursor) => cursor.parse().map_err(|_| wrong())?,
     };
-    let rest = offers.get(start..).filter(|rest| start == 0 || !rest.is_empty());
+    let rest = offers
+        .get(start..)
+        .filter(|rest| start == 0 || !rest.is_empty());
     let rest = rest.ok_or_else(wrong)?;
     let mut bytes = 0_usize;
     let fits = rest.iter().take_while(|offer| {

@@ -66,7 +66,9 @@ pub(in crate::mcp) fn unanswered(
     events: impl Stream<Item = Result<Event, gestalt_gateway::UpstreamError>> + Send + 'static,
 ) -> Response<Outgoing> {
     let whole = events.take_while(|event| std::future::ready(event.is_ok()));
-    let pieces = whole.filter_map(|event| std::future::ready(event.ok().map(|event| Ok::<_, Refusal>(wire(&event)))));
+    let pieces = whole.filter_map(|event| {
+        std::future::ready(event.ok().map(|event| Ok::<_, Refusal>(wire(&event))))
+    });
     whole_answer::events(Body::from_stream(pieces))
 }
 
@@ -114,7 +116,10 @@ fn open(events: Events, leaving: Leaving, told: Told) -> Response<Outgoing> {
             Ok(mut event) => match leaving.change(std::mem::take(&mut event.data)) {
                 Ok(data) => {
                     event.data = data;
-                    Some((Ok::<_, Refusal>(wire(&event)), Some((events, leaving, told))))
+                    Some((
+                        Ok::<_, Refusal>(wire(&event)),
+                        Some((events, leaving, told)),
+                    ))
                 }
                 Err(refusal) => Some((Ok(broken(&told, refusal)), None)),
             },

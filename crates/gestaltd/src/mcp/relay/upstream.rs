@@ -29,7 +29,8 @@ pub(super) async fn request(
         Some(session) => session.capabilities().to_owned(),
         None => exchange.meta.capabilities().to_owned(),
     };
-    let links = shows_links(&capabilities) && exchange.frame.params.action(super::CONNECT).is_none();
+    let links =
+        shows_links(&capabilities) && exchange.frame.params.action(super::CONNECT).is_none();
     let answer = send(exchange, session.as_ref(), passing, &capabilities).await;
     match answer {
         Ok(answer) => stream::answer(exchange, told, answer).await,
@@ -59,7 +60,13 @@ async fn send(
         connection: passing.connection.clone(),
         instance: passing.instance.clone(),
     };
-    let first = open(exchange.door, exchange.sender, (exchange.plugin, session), &at).await?;
+    let first = open(
+        exchange.door,
+        exchange.sender,
+        (exchange.plugin, session),
+        &at,
+    )
+    .await?;
     let again = Passing {
         used: passing.used.clone(),
         name: passing.name.clone(),
@@ -74,7 +81,13 @@ async fn send(
     }
     let opened = &exchange.door.mcp().opened;
     opened.forget(&session.nonce, exchange.plugin);
-    let second = open(exchange.door, exchange.sender, (exchange.plugin, session), &at).await?;
+    let second = open(
+        exchange.door,
+        exchange.sender,
+        (exchange.plugin, session),
+        &at,
+    )
+    .await?;
     let relay = exchange.relay(again, with(second));
     gateway.relay(caller.clone(), relay).await
 }
@@ -123,7 +136,10 @@ pub(in crate::mcp) async fn open(
     };
     let gateway = door.gateway();
     let begun = gateway
-        .relay(sender.caller.clone(), relay("initialize", "initialize", body, None))
+        .relay(
+            sender.caller.clone(),
+            relay("initialize", "initialize", body, None),
+        )
         .await?;
     let open = begun.session.clone();
     let message = stream::whole(begun).await?;
@@ -176,7 +192,10 @@ pub(super) async fn initialize(exchange: &Exchange<'_>) -> Result<Response<Outgo
             let upstream = answer.session.clone();
             let message = stream::whole(answer).await?;
             let Some(version) = said(&message).and_then(|result| version_of(result.get())) else {
-                return Ok(exchange.sender.accepts.message(StatusCode::OK, text(&message)));
+                return Ok(exchange
+                    .sender
+                    .accepts
+                    .message(StatusCode::OK, text(&message)));
             };
             let mut session = Session::new(made, &version, capabilities)?;
             session.opened = true;
@@ -188,7 +207,10 @@ pub(super) async fn initialize(exchange: &Exchange<'_>) -> Result<Response<Outgo
             let session = Session::new(made, version, capabilities)?;
             let id = exchange.id().map_or("null", |id| id.json());
             let members = stand_in(wanted.as_deref());
-            (whole::result(Era::Legacy, id, "complete", &members), session)
+            (
+                whole::result(Era::Legacy, id, "complete", &members),
+                session,
+            )
         }
         Err(refusal) => return told.refused(refusal, false),
     };
