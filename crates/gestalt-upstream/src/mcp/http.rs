@@ -319,7 +319,10 @@ impl Http {
         let limit = self.settings.mcp.max_message_bytes as u64;
         let bytes = self.whole(&head, body, limit).await?;
         let bytes = masker.mask(bytes);
-        Envelope::read(&bytes, self.settings.mcp.max_depth).map_err(not_mcp)?;
+        let said = Envelope::read(&bytes, self.settings.mcp.max_depth).map_err(not_mcp)?;
+        if !said.is_response() {
+            return Err(not_mcp("it is no response".to_owned()));
+        }
         answer.body = AnswerBody::Message(bytes);
         Ok(answer)
     }

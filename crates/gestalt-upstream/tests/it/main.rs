@@ -11,6 +11,7 @@ mod files;
 mod identity;
 mod limits;
 mod masking;
+mod mcp;
 mod openapi;
 mod paging;
 mod path;

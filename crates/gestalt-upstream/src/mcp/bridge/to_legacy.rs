@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use http::StatusCode;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::about::About;
 use super::super::envelope::{self, Envelope, Kind, Object, member, text_member};
@@ -149,13 +149,10 @@ impl Bridge<'_> {
                 .transport
                 .send(request, &far.whose, &far.authority)
                 .await;
-            under_way.over = !matches!(
-                &answer,
-                Ok(Answer {
-                    body: AnswerBody::Events(_),
-                    ..
-                })
-            );
+            under_way.over = match &answer {
+                Ok(answer) => !matches!(answer.body, AnswerBody::Events(_)),
+                Err(_) => false,
+            };
             let answer = answer?;
             if session.is_gone(answer.status) && again {
                 again = false;
@@ -169,19 +166,24 @@ impl Bridge<'_> {
                 list_ttl: self.list_ttl,
                 max_depth: far.max_depth,
             };
-            return Ok(self.told(answer, translate, under_way));
+            return self.told(answer, translate, under_way);
         }
     }
 
     /// The answer as a modern client knows it.
-    fn told(&self, answer: Answer, translate: Translate, under_way: UnderWay) -> Answer {
-        match answer.body {
+    fn told(
+        &self,
+        answer: Answer,
+        translate: Translate,
+        under_way: UnderWay,
+    ) -> Result<Answer, UpstreamError> {
+        Ok(match answer.body {
             AnswerBody::Empty => Answer {
                 session: None,
                 ..answer
             },
             AnswerBody::Message(bytes) => {
-                let bytes = translate.message(&bytes).unwrap_or_default();
+                let bytes = translate.message(&bytes).ok_or_else(no_object)?;
                 let code = Envelope::read(&bytes, translate.max_depth)
                     .ok()
                     .and_then(|m| m.code());
@@ -201,6 +203,7 @@ impl Bridge<'_> {
                     translate,
                     under_way,
                     until: Instant::now() + self.max_call,
+                    max_call: self.max_call,
                     last_id: None,
                     retry: RETRY,
                     ready: VecDeque::new(),
@@ -217,10 +220,7 @@ impl Bridge<'_> {
                             Some((Ok(event), rest))
                         }
                         Ok(None) => None,
-                        Err(error) => {
-                            streaming.under_way.over = true;
-                            Some((Err(error), None))
-                        }
+                        Err(error) => Some((Err(error), None)),
                     }
                 });
                 Answer {
@@ -229,8 +229,13 @@ impl Bridge<'_> {
                     body: AnswerBody::Events(Events::new(events)),
                 }
             }
-        }
+        })
     }
+}
+
+/// The error for a result that is none of MCP's.
+fn no_object() -> UpstreamError {
+    UpstreamError::answer("The MCP server's result is no object.")
 }
 
 /// The request as a legacy server knows it, and from which level on log messages are wanted.
@@ -302,6 +307,7 @@ struct Streaming {
     under_way: UnderWay,
     /// When it is given up.
     until: Instant,
+    max_call: Duration,
     last_id: Option<String>,
     retry: Duration,
     ready: VecDeque<Bytes>,
@@ -314,11 +320,17 @@ impl Streaming {
             if let Some(data) = self.ready.pop_front() {
                 return Ok(Some(data));
             }
-            let Some(event) = self.events.next().await else {
-                self.resume().await?;
-                continue;
+            let Ok(event) = timeout_at(self.until, self.events.next()).await else {
+                return Err(UpstreamError::Timeout {
+                    host: "The upstream".to_owned(),
+                    waited_for: "to answer",
+                    limit: self.max_call,
+                });
             };
-            self.take(event?);
+            match event {
+                Some(event) => self.take(event?),
+                None => self.resume().await?,
+            }
         }
     }
 

@@ -191,7 +191,7 @@ async fn forward(
         // An older client takes any other status for a broken transport.
         AnswerBody::Message(bytes) => Answer {
             status: StatusCode::OK,
-            body: AnswerBody::Message(translate.message(bytes).unwrap_or_default()),
+            body: AnswerBody::Message(translate.message(bytes).ok_or_else(no_object)?),
             ..answer
         },
         AnswerBody::Events(events) => {
@@ -208,6 +208,11 @@ async fn forward(
             }
         }
     })
+}
+
+/// The error for a result that is none of MCP's.
+fn no_object() -> UpstreamError {
+    UpstreamError::answer("The MCP server's result is no object.")
 }
 
 /// The request with what each has to say in the modern era, and what `Mcp-Name` repeats.
