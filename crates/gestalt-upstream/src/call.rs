@@ -177,8 +177,7 @@ impl Upstream {
         plugin: &Plugin,
         previous: Option<&CompiledPlugin>,
     ) -> Result<CompiledPlugin, UpstreamError> {
-        let pool = |policy| self.pool(plugin, policy);
-        CompiledPlugin::new(plugin, &self.settings, previous, pool)
+        CompiledPlugin::new(self, plugin, previous)
     }
 
     /// What an egress of its own is made of.
@@ -191,7 +190,7 @@ impl Upstream {
     }
 
     /// The pool of a plugin and policy.
-    fn pool(&self, plugin: &Plugin, policy: Policy) -> Egress {
+    pub(crate) fn pool(&self, plugin: &Plugin, policy: Policy) -> Egress {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(egress) = pools.get(&plugin.name).filter(|e| *e.policy() == policy) {
             return egress.clone();

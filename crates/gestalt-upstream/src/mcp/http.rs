@@ -1,6 +1,7 @@
 //! Streamable HTTP (2025-11-25 transports §Streamable HTTP; 2026-07-28 transports §Streamable
 //! HTTP): each message is a POST, answered with one message or a stream of them.
 
+mod answer;
 mod events;
 
 use std::sync::Arc;
@@ -8,21 +9,17 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use gestalt_core::mcp::McpHttp;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, response};
-use hyper::body::Incoming;
-use tokio::time::timeout;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use url::Url;
 
-use self::events::{Reading, Waiting};
-use super::envelope::{Envelope, Kind};
-use super::exchange::{Answer, AnswerBody, Authority, Era, Events, Listening, Message};
-use crate::body::{self, Limits, OutBody, read_whole};
+pub(super) use self::answer::not_mcp;
+use self::events::Waiting;
+use super::exchange::{Answer, Authority, Era, Listening, Message};
+use crate::body::OutBody;
 use crate::egress::{Arrived, Egress, Outgoing, target};
-use crate::mask::{Masked, Masker};
-use crate::rest::{header_name, is_json_type};
+use crate::rest::header_name;
 use crate::{Settings, UpstreamError};
 
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -34,9 +31,6 @@ const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 /// What a request may be answered with.
 const ANSWERS: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 const EVENT_STREAM: &str = "text/event-stream";
-
-/// Largest body read of an answer that is no success, in bytes.
-const MAX_ERROR_BYTES: u64 = 1 << 20;
 
 /// An MCP server over HTTP.
 #[derive(Debug)]
@@ -267,123 +261,11 @@ impl Http {
         };
         self.egress.send(out, self.wait).await
     }
-
-    /// Reads an answer; `waiting` is nothing where nothing was asked.
-    async fn read(
-        &self,
-        arrived: Arrived,
-        authority: &Authority,
-        waiting: Option<Waiting>,
-    ) -> Result<Answer, UpstreamError> {
-        let (head, body) = arrived.response.into_parts();
-        let masker = Masker::new(&authority.injection);
-        let session = head.headers.get(SESSION);
-        let session = session.map(|value| masker.mask_header(value.clone()));
-        let mut answer = Answer {
-            status: head.status,
-            session: session.and_then(|value| value.to_str().ok().map(str::to_owned)),
-            body: AnswerBody::Empty,
-        };
-        if head.status == StatusCode::UNAUTHORIZED {
-            return Ok(answer);
-        }
-        if !head.status.is_success() {
-            answer.body = self.read_error(&head, body, &masker).await?;
-            return Ok(answer);
-        }
-        let Some(waiting) = waiting else {
-            return Ok(answer);
-        };
-        if matches!(head.status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT) {
-            return Ok(answer);
-        }
-        let content_type = head.headers.get(CONTENT_TYPE);
-        let content_type = content_type.map_or("", |value| value.to_str().unwrap_or("?"));
-        if essence(content_type).eq_ignore_ascii_case(EVENT_STREAM) {
-            let limits = Limits {
-                bytes: self.settings.mcp.max_stream_bytes,
-                idle: waiting.is_call().then_some(self.idle),
-            };
-            let body = body::open(&head.headers, body, limits)?;
-            let body = Masked::new(body, masker);
-            let reading = Reading::new(body, waiting, &self.settings.mcp);
-            answer.body = AnswerBody::Events(Events::new(reading));
-            return Ok(answer);
-        }
-        if !waiting.takes_message() || !(content_type.is_empty() || is_json_type(content_type)) {
-            let shown: String = content_type.chars().take(80).collect();
-            return Err(UpstreamError::answer(format!(
-                "The MCP server answered with `{shown}`, which is nothing of MCP."
-            )));
-        }
-        let limit = self.settings.mcp.max_message_bytes as u64;
-        let bytes = self.whole(&head, body, limit).await?;
-        let bytes = masker.mask(bytes);
-        let said = Envelope::read(&bytes, self.settings.mcp.max_depth).map_err(not_mcp)?;
-        if !said.is_response() {
-            return Err(not_mcp("it is no response".to_owned()));
-        }
-        answer.body = AnswerBody::Message(bytes);
-        Ok(answer)
-    }
-
-    /// The JSON-RPC error of an answer that is no success, if it is one.
-    async fn read_error(
-        &self,
-        head: &response::Parts,
-        body: Incoming,
-        masker: &Masker,
-    ) -> Result<AnswerBody, UpstreamError> {
-        let content_type = head.headers.get(CONTENT_TYPE);
-        if content_type.is_some_and(|value| !value.to_str().is_ok_and(is_json_type)) {
-            return Ok(AnswerBody::Empty);
-        }
-        let bytes = self.whole(head, body, MAX_ERROR_BYTES).await?;
-        let bytes = masker.mask(bytes);
-        let said = Envelope::read(&bytes, self.settings.mcp.max_depth);
-        if said.is_ok_and(|said| said.kind == Kind::Error) {
-            return Ok(AnswerBody::Message(bytes));
-        }
-        Ok(AnswerBody::Empty)
-    }
-
-    async fn whole(
-        &self,
-        head: &response::Parts,
-        body: Incoming,
-        limit: u64,
-    ) -> Result<Bytes, UpstreamError> {
-        let limits = Limits {
-            bytes: limit,
-            idle: None,
-        };
-        let body = body::open(&head.headers, body, limits)?;
-        let read = timeout(self.wait, read_whole(body, limit)).await;
-        read.unwrap_or_else(|_| {
-            Err(UpstreamError::Timeout {
-                host: self.url.host_str().unwrap_or("The upstream").to_owned(),
-                waited_for: "to send its whole answer",
-                limit: self.wait,
-            })
-        })
-    }
-}
-
-/// The error for what is no message.
-pub(super) fn not_mcp(what: String) -> UpstreamError {
-    UpstreamError::InvalidAnswer {
-        message: "The MCP server answered with something that is no JSON-RPC message.".to_owned(),
-        source: Some(what.into()),
-    }
 }
 
 /// Headers of the protocol, which no identity header may replace.
 fn own(name: &HeaderName) -> bool {
     name.as_str().starts_with("mcp-") || *name == CONTENT_TYPE || *name == LAST_EVENT
-}
-
-fn essence(content_type: &str) -> &str {
-    content_type.split(';').next().unwrap_or_default().trim()
 }
 
 fn header(text: &str) -> Result<HeaderValue, UpstreamError> {

@@ -17,7 +17,7 @@ use super::probe;
 use super::sessions::Sessions;
 use super::transport::Transport;
 use crate::egress::Egress;
-use crate::{McpLimits, Settings, UpstreamError};
+use crate::{McpLimits, Settings, Upstream, UpstreamError};
 
 /// One MCP server, and what is known of it.
 #[derive(Debug)]
@@ -38,16 +38,17 @@ impl Server {
     /// # Errors
     /// [`UpstreamError::Config`], with the place in the definition.
     pub(crate) fn new(
+        upstream: &Upstream,
         definition: &McpServer,
         egress: Egress,
-        settings: &Arc<Settings>,
     ) -> Result<Self, UpstreamError> {
+        let (settings, ..) = upstream.parts();
         let transport = match &definition.transport {
             McpTransport::Http(http) => Transport::Http(Http::new(
                 http,
                 definition.timeout,
                 egress.clone(),
-                Arc::clone(settings),
+                Arc::clone(&settings),
             )?),
             McpTransport::Stdio(_) => {
                 let message = "processes are not started here yet";
@@ -63,8 +64,8 @@ impl Server {
         Ok(Self {
             definition: definition.clone(),
             egress,
-            settings: Arc::clone(settings),
             sessions: Sessions::new(Arc::clone(&transport), max_sessions, session_idle),
+            settings,
             transport,
             eras: Mutex::default(),
         })

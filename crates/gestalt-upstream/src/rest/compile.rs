@@ -22,7 +22,7 @@ use super::target::{Target, header_name};
 use super::template::{Template, push_encoded};
 use crate::egress::{Denied, Egress, Origin, Policy};
 use crate::mcp::Server;
-use crate::{Settings, UpstreamError};
+use crate::{Settings, Upstream, UpstreamError};
 
 /// A plugin, ready to be called.
 #[derive(Debug)]
@@ -38,16 +38,16 @@ pub struct CompiledPlugin {
 impl CompiledPlugin {
     /// Compiles a plugin; takes over from `previous` what has not changed.
     pub(crate) fn new(
+        upstream: &Upstream,
         plugin: &Plugin,
-        settings: &Arc<Settings>,
         previous: Option<&Self>,
-        pool: impl FnOnce(Policy) -> Egress,
     ) -> Result<Self, UpstreamError> {
         let (origin, rules) = reach(plugin)?;
         let policy = Policy::new(origin, rules);
-        let headers = common_headers(settings)?;
-        let egress = pool(policy);
-        let mcp = mcp(plugin, &egress, settings, previous)?;
+        let (settings, ..) = upstream.parts();
+        let headers = common_headers(&settings)?;
+        let egress = upstream.pool(plugin, policy);
+        let mcp = mcp(upstream, plugin, &egress, previous)?;
         let previous = previous.filter(|previous| *previous.headers == headers);
         let headers = match previous {
             Some(previous) => Arc::clone(&previous.headers),
@@ -126,9 +126,9 @@ impl CompiledPlugin {
 /// The MCP server behind a plugin: the previous one if nothing of it has changed, so that
 /// what is known of it and its sessions survive.
 fn mcp(
+    upstream: &Upstream,
     plugin: &Plugin,
     egress: &Egress,
-    settings: &Arc<Settings>,
     previous: Option<&CompiledPlugin>,
 ) -> Result<Option<Arc<Server>>, UpstreamError> {
     let Some(definition) = &plugin.mcp else {
@@ -138,7 +138,7 @@ fn mcp(
     if let Some(known) = previous.filter(|known| known.is(definition, egress)) {
         return Ok(Some(Arc::clone(known)));
     }
-    let server = Server::new(definition, egress.clone(), settings)?;
+    let server = Server::new(upstream, definition, egress.clone())?;
     Ok(Some(Arc::new(server)))
 }
 

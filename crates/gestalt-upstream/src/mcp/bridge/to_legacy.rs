@@ -1,27 +1,28 @@
 //! A modern client of a legacy server: its requests are made in a session of ours, in which
 //! the server may ask nothing.
 
-use std::collections::VecDeque;
+mod streaming;
+mod translate;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream;
 use http::StatusCode;
-use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep, timeout_at};
 
 use super::super::about::About;
-use super::super::envelope::{self, Envelope, Kind, Object, member, text_member};
-use super::super::exchange::{Answer, AnswerBody, Era, Event, Events, Listening, Message};
-use super::super::sessions::{Session, Sessions};
+use super::super::envelope::{self, Envelope, Object, member};
+use super::super::exchange::{Answer, AnswerBody, Era, Message};
+use super::super::sessions::Sessions;
 use super::super::version::{
     META_CAPABILITIES, META_CLIENT, META_LOG_LEVEL, META_SERVER, META_VERSION, MODERN,
 };
 use super::{Far, subscribe, taken, unknown_method};
 use crate::UpstreamError;
 use crate::rest::json;
+
+pub(super) use self::streaming::refuse;
+use self::streaming::{Streaming, UnderWay};
+use self::translate::{LEVELS, Translate};
 
 /// Methods of the legacy era that the modern one does not have.
 const UNKNOWN: [&str; 5] = [
@@ -31,31 +32,6 @@ const UNKNOWN: [&str; 5] = [
     "resources/subscribe",
     "resources/unsubscribe",
 ];
-
-/// Methods whose results say how long they are fresh (2026-07-28 server §Caching).
-const CACHEABLE: [&str; 5] = [
-    "tools/list",
-    "prompts/list",
-    "resources/list",
-    "resources/templates/list",
-    "resources/read",
-];
-
-/// Levels of log messages, the least severe first (RFC 5424 §6.2.1).
-const LEVELS: [&str; 8] = [
-    "debug",
-    "info",
-    "notice",
-    "warning",
-    "error",
-    "critical",
-    "alert",
-    "emergency",
-];
-
-/// Wait before a stream is taken up again where the server names none, and the longest.
-const RETRY: Duration = Duration::from_secs(1);
-const MAX_RETRY: Duration = Duration::from_secs(30);
 
 /// A legacy server for a modern client.
 pub(crate) struct Bridge<'a> {
@@ -198,35 +174,11 @@ impl Bridge<'_> {
                 }
             }
             AnswerBody::Events(events) => {
-                let streaming = Streaming {
-                    events,
-                    translate,
-                    under_way,
-                    until: Instant::now() + self.max_call,
-                    max_call: self.max_call,
-                    last_id: None,
-                    retry: RETRY,
-                    ready: VecDeque::new(),
-                };
-                let events = stream::unfold(Some(streaming), |streaming| async {
-                    let mut streaming = streaming?;
-                    match streaming.next().await {
-                        Ok(Some(data)) => {
-                            let event = Event {
-                                data,
-                                ..Event::default()
-                            };
-                            let rest = (!streaming.under_way.over).then_some(streaming);
-                            Some((Ok(event), rest))
-                        }
-                        Ok(None) => None,
-                        Err(error) => Some((Err(error), None)),
-                    }
-                });
+                let streaming = Streaming::new(events, translate, under_way, self.max_call);
                 Answer {
                     status: answer.status,
                     session: None,
-                    body: AnswerBody::Events(Events::new(events)),
+                    body: AnswerBody::Events(streaming.into_events()),
                 }
             }
         })
@@ -258,199 +210,6 @@ fn legacy_body(message: &Message, id: &str) -> Option<(String, Option<usize>)> {
     whole.set("id", id.to_owned());
     whole.set("params", params.to_text());
     Some((whole.to_text(), log))
-}
-
-/// A request that is not answered yet: it is cancelled when it is given up, since a legacy
-/// server does not take a closed stream for that.
-struct UnderWay {
-    far: Arc<Far>,
-    session: Arc<Session>,
-    id: String,
-    over: bool,
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let (false, Ok(runtime)) = (self.over, Handle::try_current()) else {
-            return;
-        };
-        let (far, session) = (Arc::clone(&self.far), Arc::clone(&self.session));
-        let id = &self.id;
-        let body = format!(
-            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id}}}}}"#
-        );
-        runtime.spawn(async move {
-            let _ = far.asking().tell(session.within("0"), body).await;
-        });
-    }
-}
-
-/// Refuses what a server asks although the client can be asked nothing; a ping is answered.
-pub(super) fn refuse(far: &Arc<Far>, session: &Arc<Session>, asked: &Envelope<'_>) {
-    let Some(id) = asked.id else {
-        return;
-    };
-    let body = match asked.method.as_deref() {
-        Some("ping") => envelope::result(id, "{}"),
-        _ => envelope::error(id, -32601, "This client can be asked nothing."),
-    };
-    let (far, session) = (Arc::clone(far), Arc::clone(session));
-    tokio::spawn(async move {
-        let _ = far.asking().tell(session.within("0"), body).await;
-    });
-}
-
-/// An answer that streams.
-struct Streaming {
-    events: Events,
-    translate: Translate,
-    under_way: UnderWay,
-    /// When it is given up.
-    until: Instant,
-    max_call: Duration,
-    last_id: Option<String>,
-    retry: Duration,
-    ready: VecDeque<Bytes>,
-}
-
-impl Streaming {
-    /// The next message for the client; the stream is taken up again where it ended too early.
-    async fn next(&mut self) -> Result<Option<Bytes>, UpstreamError> {
-        loop {
-            if let Some(data) = self.ready.pop_front() {
-                return Ok(Some(data));
-            }
-            let Ok(event) = timeout_at(self.until, self.events.next()).await else {
-                return Err(UpstreamError::Timeout {
-                    host: "The upstream".to_owned(),
-                    waited_for: "to answer",
-                    limit: self.max_call,
-                });
-            };
-            match event {
-                Some(event) => self.take(event?),
-                None => self.resume().await?,
-            }
-        }
-    }
-
-    fn take(&mut self, event: Event) {
-        self.last_id = event.id.or(self.last_id.take());
-        if let Some(retry) = event.retry {
-            self.retry = Duration::from_millis(retry).min(MAX_RETRY);
-        }
-        let Ok(message) = Envelope::read(&event.data, self.translate.max_depth) else {
-            return;
-        };
-        if message.kind == Kind::Request {
-            refuse(&self.under_way.far, &self.under_way.session, &message);
-            return;
-        }
-        if message.is_response() {
-            if message.id != Some(&*self.under_way.id) {
-                return;
-            }
-            self.under_way.over = true;
-        }
-        self.ready.extend(self.translate.message(&event.data));
-    }
-
-    /// Takes the stream up again (2025-11-25 transports §Resumability and Redelivery).
-    async fn resume(&mut self) -> Result<(), UpstreamError> {
-        let ended = || UpstreamError::answer("The MCP server ended its stream without an answer.");
-        if self.last_id.is_none() {
-            return Err(ended());
-        }
-        sleep(self.retry.max(Duration::from_millis(10))).await;
-        if Instant::now() >= self.until {
-            return Err(ended());
-        }
-        let UnderWay { far, session, .. } = &self.under_way;
-        let listening = Listening {
-            session: session.id.clone(),
-            last_event_id: self.last_id.clone(),
-            version: session.version.clone(),
-        };
-        let answer = far
-            .transport
-            .listen(&listening, &far.whose, &far.authority)
-            .await?;
-        match answer.body {
-            AnswerBody::Events(events) => self.events = events,
-            _ => return Err(ended()),
-        }
-        Ok(())
-    }
-}
-
-/// Tells a modern client what a legacy server answers.
-struct Translate {
-    /// The client's id.
-    id: String,
-    method: String,
-    /// The least severe level of log messages that the client wants.
-    log: Option<usize>,
-    list_ttl: Duration,
-    max_depth: usize,
-}
-
-impl Translate {
-    /// One message; nothing for what the client did not ask for.
-    fn message(&self, bytes: &Bytes) -> Option<Bytes> {
-        let message = Envelope::read(bytes, self.max_depth).ok()?;
-        match message.kind {
-            Kind::Result => self.result(bytes, message.said?),
-            Kind::Error => self.error(bytes, &message),
-            Kind::Notification => self.wants(&message).then(|| bytes.clone()),
-            Kind::Request => None,
-        }
-    }
-
-    /// A notification of the request itself, and none about anything else.
-    fn wants(&self, message: &Envelope<'_>) -> bool {
-        match message.method.as_deref() {
-            Some("notifications/message") => {
-                let params = message.params.unwrap_or_default();
-                let level = text_member(params, "level");
-                let level = LEVELS
-                    .iter()
-                    .position(|known| level.as_deref() == Some(*known));
-                self.log
-                    .is_some_and(|wanted| level.is_some_and(|level| level >= wanted))
-            }
-            Some("notifications/progress") => true,
-            _ => false,
-        }
-    }
-
-    fn result(&self, bytes: &Bytes, result: &str) -> Option<Bytes> {
-        let mut result = Object::read(result)?;
-        result.set("resultType", "\"complete\"");
-        if CACHEABLE.contains(&&*self.method) {
-            let ttl = match &*self.method {
-                "resources/read" => 0,
-                _ => self.list_ttl.as_millis(),
-            };
-            result.set_default("ttlMs", ttl.to_string());
-            result.set_default("cacheScope", "\"private\"");
-        }
-        let mut whole = Object::read(std::str::from_utf8(bytes).ok()?)?;
-        whole.set("id", &*self.id);
-        whole.set("result", result.to_text());
-        Some(whole.to_text().into())
-    }
-
-    /// A resource that is not there has no code of its own in the modern era.
-    fn error(&self, bytes: &Bytes, message: &Envelope<'_>) -> Option<Bytes> {
-        let mut whole = Object::read(std::str::from_utf8(bytes).ok()?)?;
-        whole.set("id", &*self.id);
-        if message.code() == Some(-32002) {
-            let mut error = Object::read(message.said?)?;
-            error.set("code", "-32602");
-            whole.set("error", error.to_text());
-        }
-        Some(whole.to_text().into())
-    }
 }
 
 /// Says whether a capability says of itself that it has something.

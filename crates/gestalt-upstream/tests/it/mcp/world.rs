@@ -62,7 +62,7 @@ pub(crate) fn definition(url: &str) -> McpServer {
         }),
         allowed_tools: None,
         approval: Approval::None,
-        list_ttl: Duration::from_secs(60),
+        list_ttl: Duration::from_mins(1),
         timeout: None,
     }
 }
@@ -295,9 +295,8 @@ pub(crate) async fn legacy_server(
             return status(200);
         }
         drop(sessions);
-        if seen.method == Method::POST && body.get("id").is_none()
-            || body.get("method").is_none() && seen.method == Method::POST
-        {
+        let is_request = body.get("id").is_some() && body.get("method").is_some();
+        if seen.method == Method::POST && !is_request {
             return status(202);
         }
         rest(seen, &body)
