@@ -15,6 +15,7 @@ mod envelope;
 pub mod exchange;
 mod http;
 mod listing;
+mod parameters;
 mod probe;
 mod server;
 mod sessions;
@@ -27,4 +28,5 @@ pub use exchange::{
     Answer, AnswerBody, Authority, Era, Eras, Event, Events, Listening, Message, Whose,
 };
 pub use listing::{Listed, Listing};
+pub use parameters::parameters;
 pub use server::Server;

@@ -276,7 +276,7 @@ fn header(text: &str) -> Result<HeaderValue, UpstreamError> {
 
 /// A text as a header's value, in Base64 where it could not stand there by itself
 /// (2026-07-28 transports §Value Encoding).
-fn encoded(text: &str) -> Result<HeaderValue, UpstreamError> {
+pub(super) fn encoded(text: &str) -> Result<HeaderValue, UpstreamError> {
     let visible = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     let padded = text.starts_with(' ') || text.ends_with(' ');
     let marked = text.starts_with("=?base64?") && text.ends_with("?=");

@@ -120,11 +120,23 @@ impl<'a> Collecting<'a> {
         })
     }
 
+    /// Asks for the tools alone.
+    ///
+    /// # Errors
+    /// As [`Self::all`].
+    pub(crate) async fn tools(mut self) -> Result<Vec<Listed>, UpstreamError> {
+        self.every_page(&TOOLS).await
+    }
+
     async fn pages(&mut self, about: &About, sort: &Sort) -> Result<Vec<Listed>, UpstreamError> {
-        let mut all = Vec::new();
         if about.capability(sort.capability).is_none() {
-            return Ok(all);
+            return Ok(Vec::new());
         }
+        self.every_page(sort).await
+    }
+
+    async fn every_page(&mut self, sort: &Sort) -> Result<Vec<Listed>, UpstreamError> {
+        let mut all = Vec::new();
         let mut cursors = HashSet::new();
         let mut cursor: Option<String> = None;
         loop {

@@ -128,7 +128,7 @@ impl Server {
             }
             Era::Legacy if !eras.legacy => {
                 let asking = self.asking(whose, authority);
-                let answer = to_modern::send(asking, message).await?;
+                let answer = to_modern::send(asking, &self.settings.mcp, message).await?;
                 self.check(Era::Modern, false, &answer);
                 return self.judge(answer, false);
             }

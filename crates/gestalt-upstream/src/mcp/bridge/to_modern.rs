@@ -10,12 +10,15 @@ use super::super::about::About;
 use super::super::ask::Asking;
 use super::super::envelope::{self, Envelope, Kind, Object, member, text_member};
 use super::super::exchange::{Answer, AnswerBody, Era, Event, Events, Message};
+use super::super::listing::Collecting;
+use super::super::parameters::parameters;
 use super::super::version::{
     CLIENT, LEGACY, META_CAPABILITIES, META_CLIENT, META_SUBSCRIPTION, META_VERSION, MODERN,
 };
 use super::{taken, unknown_method};
 use crate::UpstreamError;
 use crate::rest::json;
+use crate::settings::McpLimits;
 
 /// Methods that have no equivalent in the modern era, or belong to it alone.
 const UNKNOWN: [&str; 5] = [
@@ -34,7 +37,11 @@ const EVERYTHING: &str =
 ///
 /// # Errors
 /// What keeps it from being sent, and what is wrong with the answer.
-pub(crate) async fn send(asking: Asking<'_>, message: Message) -> Result<Answer, UpstreamError> {
+pub(crate) async fn send(
+    asking: Asking<'_>,
+    limits: &McpLimits,
+    message: Message,
+) -> Result<Answer, UpstreamError> {
     let Some(id) = message.id.clone() else {
         // Cancelling is closing the answer's stream in the modern era; the rest is unknown.
         return Ok(taken());
@@ -47,7 +54,7 @@ pub(crate) async fn send(asking: Asking<'_>, message: Message) -> Result<Answer,
         method if UNKNOWN.contains(&method) || method.starts_with("tasks/") => {
             Ok(unknown_method(&message, StatusCode::OK))
         }
-        _ => forward(&asking, message, id).await,
+        _ => forward(&asking, limits, message, id).await,
     }
 }
 
@@ -161,6 +168,7 @@ fn capabilities(about: &About) -> String {
 
 async fn forward(
     asking: &Asking<'_>,
+    limits: &McpLimits,
     message: Message,
     id: String,
 ) -> Result<Answer, UpstreamError> {
@@ -177,10 +185,7 @@ async fn forward(
         session: None,
         ..message
     };
-    let answer = asking
-        .transport
-        .send(message, asking.whose, asking.authority)
-        .await?;
+    let answer = with_parameters(asking, limits, message).await?;
     let translate = Translate {
         id,
         method,
@@ -208,6 +213,46 @@ async fn forward(
             }
         }
     })
+}
+
+/// Sends a request. A legacy client does not know that arguments may have to be repeated in
+/// headers: where the server misses them, its list says which, and the request is made again
+/// (2026-07-28 transports §Client Behavior).
+async fn with_parameters(
+    asking: &Asking<'_>,
+    limits: &McpLimits,
+    mut message: Message,
+) -> Result<Answer, UpstreamError> {
+    let name = message
+        .name
+        .clone()
+        .filter(|_| message.method == "tools/call");
+    let first = asking
+        .transport
+        .send(message.clone(), asking.whose, asking.authority)
+        .await?;
+    let AnswerBody::Message(bytes) = &first.body else {
+        return Ok(first);
+    };
+    let code = Envelope::read(bytes, asking.max_depth)
+        .ok()
+        .and_then(|said| said.code());
+    let (Some(name), Some(-32020), true) = (name, code, message.parameters.is_empty()) else {
+        return Ok(first);
+    };
+    let tools = Collecting::new(*asking, None, limits).tools().await?;
+    let tool = tools.iter().find(|tool| tool.key == name);
+    let schema = tool.and_then(|tool| member(tool.json.get(), "inputSchema"));
+    let read = Envelope::read(&message.body, asking.max_depth).ok();
+    let arguments = read.and_then(|read| member(read.params?, "arguments"));
+    message.parameters = parameters(schema.unwrap_or_default(), arguments.unwrap_or_default());
+    if message.parameters.is_empty() {
+        return Ok(first);
+    }
+    asking
+        .transport
+        .send(message, asking.whose, asking.authority)
+        .await
 }
 
 /// The error for a result that is none of MCP's.

@@ -147,6 +147,39 @@ async fn a_request_says_what_each_must_say_in_the_modern_era() {
 }
 
 #[tokio::test]
+async fn arguments_are_repeated_in_headers_where_the_server_wants_them() {
+    let server = modern_server(|seen, body| match body["method"].as_str() {
+        Some("tools/list") => {
+            let schema = json!({ "properties": { "r": { "x-mcp-header": "Region" } } });
+            result(
+                body,
+                &json!({ "tools": [{ "name": "t", "inputSchema": schema }] }),
+            )
+        }
+        _ if seen.header("mcp-param-region") == Some("west") => result(body, &json!({ "ok": 1 })),
+        _ => error(400, body, -32020),
+    })
+    .await;
+    let client = Client::new(&server);
+    let with = |arguments: Value| {
+        client.say(legacy(
+            1,
+            "tools/call",
+            &json!({ "name": "t", "arguments": arguments }),
+        ))
+    };
+    let said = with(json!({ "r": "west" })).await.unwrap();
+    assert_eq!(said[0]["result"], json!({ "ok": 1 }));
+    let said = with(json!({ "r": "east" })).await.unwrap();
+    assert_eq!(said[0]["error"]["code"], -32020, "it is tried once");
+    let calls = methods(&server)
+        .iter()
+        .filter(|method| *method == "tools/call")
+        .count();
+    assert_eq!(calls, 4);
+}
+
+#[tokio::test]
 async fn the_events_of_a_call_pass_translated() {
     let server = modern_server(|_, body| {
         streamed(&[
