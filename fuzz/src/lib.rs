@@ -13,4 +13,6 @@ mod openapi;
 #[cfg(test)]
 mod seal;
 #[cfg(test)]
+mod sse;
+#[cfg(test)]
 mod token;

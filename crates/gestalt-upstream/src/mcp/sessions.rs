@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::StatusCode;
+use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -91,13 +92,21 @@ impl Session {
     }
 }
 
-/// The sessions kept at one server.
+/// The sessions kept at one server. Those that are left when it is no longer configured are
+/// ended, unless something is under way in them.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     transport: Arc<Transport>,
     max: usize,
     idle: Duration,
-    kept: Mutex<HashMap<Whose, Kept>>,
+    kept: Mutex<All>,
+}
+
+#[derive(Debug)]
+struct All {
+    by_caller: HashMap<Whose, Kept>,
+    /// When those unused for too long were last looked for.
+    swept: Instant,
 }
 
 #[derive(Debug)]
@@ -106,6 +115,30 @@ struct Kept {
     /// With what it can be ended.
     authority: Authority,
     used: Instant,
+}
+
+impl All {
+    /// Takes out those unused for too long, now and then.
+    fn sweep(&mut self, now: Instant, idle: Duration) -> Vec<(Whose, Kept)> {
+        if now.duration_since(self.swept) < idle / 8 {
+            return Vec::new();
+        }
+        self.swept = now;
+        let old = self
+            .by_caller
+            .extract_if(|_, known| now.duration_since(known.used) >= idle && !known.is_in_use());
+        old.collect()
+    }
+}
+
+impl Drop for Sessions {
+    fn drop(&mut self) {
+        let mut all = self.lock();
+        let left = std::mem::take(&mut all.by_caller).into_iter();
+        let unused: Vec<(Whose, Kept)> = left.filter(|(_, known)| !known.is_in_use()).collect();
+        drop(all);
+        self.end_all(unused);
+    }
 }
 
 impl Kept {
@@ -124,7 +157,10 @@ impl Sessions {
             transport,
             max,
             idle,
-            kept: Mutex::default(),
+            kept: Mutex::new(All {
+                by_caller: HashMap::new(),
+                swept: Instant::now(),
+            }),
         }
     }
 
@@ -139,7 +175,7 @@ impl Sessions {
         match opened.await {
             Ok(session) => Ok(Arc::clone(session)),
             Err(error) => {
-                let mut kept = self.lock();
+                let kept = &mut self.lock().by_caller;
                 let same = |known: &Kept| Arc::ptr_eq(&known.cell, &cell);
                 if !cell.initialized() && kept.get(asking.whose).is_some_and(same) {
                     kept.remove(asking.whose);
@@ -173,29 +209,27 @@ impl Sessions {
 
     /// Forgets a session that the server no longer knows.
     pub(crate) fn forget(&self, whose: &Whose, session: &Arc<Session>) {
-        let mut kept = self.lock();
+        let kept = &mut self.lock().by_caller;
         let same = |known: &Kept| known.cell.get().is_some_and(|s| Arc::ptr_eq(s, session));
         if kept.get(whose).is_some_and(same) {
             kept.remove(whose);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Whose, Kept>> {
+    fn lock(&self) -> MutexGuard<'_, All> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The caller's cell, after those unused for too long have gone.
     fn cell(&self, asking: &Asking<'_>) -> Arc<OnceCell<Arc<Session>>> {
         let now = Instant::now();
-        let mut kept = self.lock();
-        let idle = self.idle;
-        let old = kept
-            .extract_if(|_, known| now.duration_since(known.used) >= idle && !known.is_in_use());
-        let mut gone: Vec<(Whose, Kept)> = old.collect();
+        let mut all = self.lock();
+        let mut gone = all.sweep(now, self.idle);
+        let kept = &mut all.by_caller;
         if let Some(known) = kept.get_mut(asking.whose) {
             known.used = now;
             let cell = Arc::clone(&known.cell);
-            drop(kept);
+            drop(all);
             self.end_all(gone);
             return cell;
         }
@@ -215,19 +249,22 @@ impl Sessions {
             used: now,
         };
         kept.insert(asking.whose.clone(), new);
-        drop(kept);
+        drop(all);
         self.end_all(gone);
         cell
     }
 
     /// Ends sessions in the background. One that cannot be ended is left to the server.
     fn end_all(&self, gone: Vec<(Whose, Kept)>) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
         for (whose, kept) in gone {
             let Some(id) = kept.cell.get().and_then(|session| session.id.clone()) else {
                 continue;
             };
             let transport = Arc::clone(&self.transport);
-            tokio::spawn(async move {
+            runtime.spawn(async move {
                 let _ = transport.end(&id, &whose, &kept.authority).await;
             });
         }

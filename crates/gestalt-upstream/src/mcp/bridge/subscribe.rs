@@ -222,6 +222,7 @@ async fn read(far: Arc<Far>, session: Arc<Session>, mut events: Events, sender: 
             Kind::Result | Kind::Error => {}
         }
     }
+    drop(events);
     let mut stream = session.notices.stream.lock().await;
     // Those who joined last have their own stream by now, unless this is it.
     if stream
