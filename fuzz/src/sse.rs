@@ -49,9 +49,10 @@ fn events_are_the_same_however_the_stream_is_cut() {
         .with_type::<(Vec<u8>, Vec<u8>)>()
         .for_each(|(choices, cuts)| {
             let piece = |choice: &u8| match *choice {
-                choice if usize::from(choice) < PIECES.len() * 8 => {
-                    PIECES[usize::from(choice) % PIECES.len()].as_bytes().to_vec()
-                }
+                choice if usize::from(choice) < PIECES.len() * 8 => PIECES
+                    [usize::from(choice) % PIECES.len()]
+                .as_bytes()
+                .to_vec(),
                 byte => vec![byte],
             };
             let text: Vec<u8> = choices.iter().flat_map(piece).collect();

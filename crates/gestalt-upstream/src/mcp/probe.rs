@@ -28,7 +28,11 @@ enum Verdict {
 /// # Errors
 /// What keeps the server from being asked; that it speaks neither era.
 pub(crate) async fn probe(asking: &Asking<'_>) -> Result<Eras, UpstreamError> {
-    let response = asking.modern("server/discover", &[]).await?;
+    let response = match asking.modern("server/discover", &[]).await {
+        Ok(response) => response,
+        Err(error) if is_no_answer(&error) => return initialize(asking).await,
+        Err(error) => return Err(error),
+    };
     match verdict(&response, asking.max_depth) {
         Verdict::Known(eras) => Ok(eras),
         Verdict::Failed => Err(asking.transport.refused(response.status)),
@@ -36,6 +40,16 @@ pub(crate) async fn probe(asking: &Asking<'_>) -> Result<Eras, UpstreamError> {
             "The MCP server speaks no version of the protocol that is spoken here.",
         )),
         Verdict::Unrecognised => initialize(asking).await,
+    }
+}
+
+/// Says whether a server was reached and said nothing of the protocol, or nothing at all, as
+/// one may that does not know the method.
+fn is_no_answer(error: &UpstreamError) -> bool {
+    match error {
+        UpstreamError::InvalidAnswer { .. } => true,
+        UpstreamError::Timeout { waited_for, .. } => *waited_for != "to connect",
+        _ => false,
     }
 }
 

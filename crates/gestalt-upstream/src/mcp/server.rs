@@ -136,7 +136,11 @@ impl Server {
         }
         let (era, session) = (message.era, message.session.is_some());
         let opening = message.method == "initialize";
-        let answer = self.transport.send(message, whose, authority).await?;
+        let mut answer = self.transport.send(message, whose, authority).await?;
+        if era == Era::Modern {
+            // There are no sessions in it, whatever a server says.
+            answer.session = None;
+        }
         self.check(era, opening, &answer);
         self.judge(answer, session)
     }

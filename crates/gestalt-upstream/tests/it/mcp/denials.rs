@@ -302,6 +302,24 @@ async fn a_server_that_dies_in_the_middle_is_a_clear_error() {
 }
 
 #[tokio::test]
+async fn a_server_that_dies_before_it_answers_is_not_reached() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut read = [0; 4096];
+            let _ = stream.read(&mut read).await;
+        }
+    });
+    let client = Client::at(settings(), &format!("http://{address}"), only(address));
+    let said = client.say(call()).await;
+    assert!(
+        matches!(said, Err(UpstreamError::Unreachable { .. })),
+        "{said:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_stream_that_ends_without_an_answer_is_an_error() {
     let server = modern_server(|_, _| stream(": nothing\n\n")).await;
     is_invalid(&Client::new(&server).say(call()).await, "without an answer");

@@ -75,6 +75,13 @@ async fn a_server_of_the_legacy_era_is_told_by_initialize_whatever_it_says_to_th
         };
         assert_eq!(eras(&server).await.unwrap(), expect);
     }
+    // So is one that says something else altogether, or nothing.
+    let server = Server::start(|seen| match body_of(seen)["method"].as_str() {
+        Some("initialize") => result(&body_of(seen), &super::world::initialized()),
+        _ => answer(200, &[("content-type", "text/html")], "<p>"),
+    })
+    .await;
+    assert!(eras(&server).await.unwrap().legacy);
     // The session that the probe opened is ended.
     let server = legacy_server(|_, _| status(500)).await;
     eras(&server).await.unwrap();
