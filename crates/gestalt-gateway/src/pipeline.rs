@@ -191,7 +191,9 @@ async fn resolve_and_call(
     let credential = resolve::resolve(gateway, caller, permit).await?;
     *source = credential.source().cloned();
     if let Some(server) = &permit.plugin().definition.mcp {
-        let message = mcp::invoke::message(server, permit.operation_name(), &invocation.arguments)?;
+        let known = gateway.listings.last(permit.plugin().id);
+        let named = (&**permit.operation_name(), known.as_deref());
+        let message = mcp::invoke::message(server, named, &invocation.arguments)?;
         drop(invocation);
         let answer = relay::invoke(gateway, caller, permit, (credential, message));
         let answer = answer

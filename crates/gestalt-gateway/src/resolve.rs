@@ -388,12 +388,15 @@ pub(crate) fn open(
     })
 }
 
-/// The opened fields of a stored connection, by name, and where they go in a request.
+/// Opened fields, by name.
+type Opened<'a> = Vec<(&'a str, Secret)>;
+
+/// The opened fields of a stored connection, and where they go in a request.
 fn fields<'a>(
     keyring: &Keyring,
     entry: &ConnectionEntry,
     sealed: &'a Sealed,
-) -> Result<(Injection, Vec<(&'a str, Secret)>), Refusal> {
+) -> Result<(Injection, Opened<'a>), Refusal> {
     let stored = &sealed.stored;
     let mut fields: Vec<(&str, Secret)> = Vec::with_capacity(stored.secrets.len());
     for secret in &stored.secrets {

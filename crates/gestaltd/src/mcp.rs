@@ -199,7 +199,14 @@ async fn in_session(
             let plugins = gateway.mcp_plugins(&sender.caller);
             relay::upstream::end(door, &sender, &plugins, session).await
         }
-        None => Ok(all::stream(door, sender, session)),
+        None => {
+            if let Some(last) = &last
+                && let Some(resumed) = all::resume(door, &sender, &session, last).await?
+            {
+                return Ok(resumed);
+            }
+            Ok(all::stream(door, sender, session))
+        }
     }
 }
 
@@ -256,6 +263,9 @@ async fn read(
     }
     let plugin = target.plugin.as_deref();
     if frame.method == "tools/list" {
+        if let Err(fault) = in_no_ended_session(door, &sender.caller, plugin, headers) {
+            return Ok(told(accepts, Era::Modern, Some(id), fault));
+        }
         return tools(door, &sender, plugin, &frame, (era, id)).await;
     }
     if plugin.is_some() {
@@ -318,6 +328,30 @@ fn answer_of(frame: &Frame<'_>, era: Era) -> Result<String, Fault> {
             Err(Fault::invalid_params("There is no such prompt."))
         }
         _ => Err(Fault::no_such_method()),
+    }
+}
+
+/// Whether the session that a request names holds, where sessions are given out.
+fn in_no_ended_session(
+    door: &Door,
+    caller: &Caller,
+    plugin: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<(), Fault> {
+    let gateway = door.gateway();
+    let given = match plugin {
+        Some(plugin) => gateway.is_mcp(caller, plugin).unwrap_or(false),
+        None => !gateway.mcp_plugins(caller).is_empty(),
+    };
+    if !given {
+        return Ok(());
+    }
+    let at = (gateway, door.clock().now(), door.limits().mcp.session_life);
+    match Session::of(headers, at, caller, plugin)? {
+        Some(session) if door.mcp().opened.has_ended(&session.nonce) => {
+            Err(Fault::no_such_session())
+        }
+        _ => Ok(()),
     }
 }
 

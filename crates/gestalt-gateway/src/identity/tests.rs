@@ -39,6 +39,7 @@ fn plugin(identity: Option<IdentityForwarding>) -> Plugin {
             grace: Duration::ZERO,
         }],
         operations: Vec::new(),
+        mcp: None,
         egress: EgressRules::default(),
         identity,
     }

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use gestalt_core::mcp::McpServer;
 use gestalt_core::{Code, Refusal};
-use gestalt_upstream::mcp::{Answer, AnswerBody, Era, Message};
+use gestalt_upstream::mcp::{Answer, AnswerBody, Era, Message, parameters};
 use gestalt_upstream::{Arguments, ReplyBody};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::value::RawValue;
 
-use super::offered::source_of;
+use super::offered::{Offered, source_of};
 use crate::pipeline::Reply;
 
 /// The version that we speak when we ask by ourselves.
@@ -22,10 +22,11 @@ const VERSION: &str = "2026-07-28";
 /// The id of the one request.
 const ID: &str = "1";
 
-/// The message that calls a tool, by the name it is offered under.
+/// The message that calls a tool, by the name it is offered under. `known`: what the server
+/// listed last, which tells what of the arguments it wants to read in headers.
 pub(crate) fn message(
     server: &McpServer,
-    offered: &str,
+    (offered, known): (&str, Option<&Offered>),
     arguments: &Arguments,
 ) -> Result<Message, Refusal> {
     let name = source_of(server, offered)
@@ -55,7 +56,10 @@ pub(crate) fn message(
         name: Some(name.to_owned()),
         body: Bytes::from(body),
         session: None,
-        parameters: Vec::new(),
+        parameters: known
+            .and_then(|known| known.tools.iter().find(|tool| *tool.name == *offered))
+            .map(|tool| parameters(&tool.input_schema, &arguments))
+            .unwrap_or_default(),
     })
 }
 

@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn what_a_client_says_of_itself_is_taken_out() {
-        let forged = r#"{"params":{"a":1.0,"_meta":{"x":[1e2],"gestalt/identity":{"user":"root"},"y":2}}}"#;
+        let forged =
+            r#"{"params":{"a":1.0,"_meta":{"x":[1e2],"gestalt/identity":{"user":"root"},"y":2}}}"#;
         let plain = r#"{"params":{"a":1.0,"_meta":{"x":[1e2],"y":2}}}"#;
         assert_eq!(change(forged, "{}"), plain);
         assert_eq!(

@@ -72,7 +72,7 @@ fn texts(caller: &Caller, plugin: Option<PluginId>) -> (String, String) {
     (caller.subject().to_string(), plugin.unwrap_or_default())
 }
 
-fn place<'a>(bound: Bound, (subject, plugin): &'a (String, String)) -> Place<'a> {
+fn place(bound: Bound, (subject, plugin): &(String, String)) -> Place<'_> {
     Place {
         table: bound.table(),
         record: "",

@@ -220,6 +220,7 @@ async fn run_on_own(
         Op::Tools => gateway.tools(caller, Some("tracker")).await.map(shown),
         Op::FindTool => gateway
             .find_tool(caller, Some("tracker"), "echo")
+            .await
             .map(shown),
         Op::Explain => gateway.explain(caller, input(None)).await.map(shown),
         Op::ConnectManual | Op::ConnectPlatform => {

@@ -67,7 +67,7 @@ async fn s27_a_credential_that_may_not_invoke_has_no_tools() {
     for plugin in [None, Some("tracker"), Some("nothing")] {
         let refused = code(test.gateway.tools(&caller, plugin).await);
         assert_eq!(refused, Code::InsufficientScope);
-        let refused = code(test.gateway.find_tool(&caller, plugin, "echo"));
+        let refused = code(test.gateway.find_tool(&caller, plugin, "echo").await);
         assert_eq!(refused, Code::InsufficientScope);
     }
 }
@@ -114,7 +114,11 @@ async fn s27_unknown_and_forbidden_tools_look_alike() {
         (Some("tracker"), "create_note"),
         (Some("tracker"), "tracker_echo"),
     ] {
-        let refusal = test.gateway.find_tool(&caller, plugin, name).unwrap_err();
+        let refusal = test
+            .gateway
+            .find_tool(&caller, plugin, name)
+            .await
+            .unwrap_err();
         let told = (refusal.code, &*refusal.message);
         assert_eq!(told, (Code::NotFound, "There is no such tool."));
         let hint = refusal.hint.unwrap_or_default();
@@ -124,7 +128,7 @@ async fn s27_unknown_and_forbidden_tools_look_alike() {
         );
     }
     let near = test.gateway.find_tool(&caller, None, "tracker_ecco");
-    let hint = near.unwrap_err().hint;
+    let hint = near.await.unwrap_err().hint;
     assert_eq!(hint.as_deref(), Some("Did you mean `tracker_echo`?"));
     // What was asked for is in the trail.
     let trail = test.cookie(&test.bob).invocations().await;
@@ -141,7 +145,7 @@ async fn a_name_leads_to_its_operation_by_the_table() {
     let bob = test.cookie(&test.bob);
     let caller = bob.caller().await.unwrap();
     for (plugin, name) in [(None, "tracker_echo"), (Some("tracker"), "echo")] {
-        let found = test.gateway.find_tool(&caller, plugin, name).unwrap();
+        let found = test.gateway.find_tool(&caller, plugin, name).await.unwrap();
         assert_eq!((&*found.plugin, &*found.operation), ("tracker", "echo"));
         assert!(found.read_only && !found.paginated && !found.structured);
     }
@@ -150,7 +154,11 @@ async fn a_name_leads_to_its_operation_by_the_table() {
     sorted.sort_unstable();
     assert_eq!(names(&listed), sorted);
     for tool in listed.tools() {
-        let found = test.gateway.find_tool(&caller, None, &tool.name).unwrap();
+        let found = test
+            .gateway
+            .find_tool(&caller, None, &tool.name)
+            .await
+            .unwrap();
         assert_eq!(
             (found.plugin, found.operation),
             (tool.plugin.clone(), tool.operation.clone())

@@ -179,13 +179,18 @@ impl AllowEntry {
         Some(Arc::new(operation))
     }
 
-    /// Its alias, where it changes nothing else.
-    pub(super) fn alias_only(&self) -> Option<Option<&Located<String>>> {
+    /// What callers say instead of its own name.
+    pub(super) fn alias(&self) -> Option<&Located<String>> {
+        self.alias.as_ref()
+    }
+
+    /// It changes nothing but the name.
+    pub(super) fn renames_at_most(&self) -> bool {
         let rest = Self {
             alias: None,
             ..self.clone()
         };
-        rest.changes_nothing().then_some(self.alias.as_ref())
+        rest.changes_nothing()
     }
 
     /// It only names the operation.

@@ -28,7 +28,7 @@ use crate::http::Door;
 use crate::http::guard::Outgoing;
 use crate::http::problem::Refused;
 
-pub(super) use self::listen::stream;
+pub(super) use self::listen::{resume, stream};
 
 /// Answers a message about what MCP servers offer besides tools; nothing if it is about
 /// something else, or there is no server of use to the caller.
@@ -72,11 +72,17 @@ pub(super) async fn run(
         }
         (_, "prompts/get") => all.prompt(&told).await?,
         (_, "completion/complete") => all.completion(&told).await?,
-        (Era::Modern, "subscriptions/listen") => listen::subscribe(&all, &told).await?,
+        (Era::Modern, "subscriptions/listen") => listen::subscribe(&all, &told),
         _ => return Ok(None),
     };
     Ok(Some(answered))
 }
+
+/// What of a server is meant, and how `Mcp-Name` says it.
+type Meant = (Used, Option<String>);
+
+/// A piece of the message, and what stands in its place to the server.
+type Renamed<'a> = (&'a str, String);
 
 /// One message to all servers.
 struct All<'a> {
@@ -215,7 +221,7 @@ impl All<'_> {
         &self,
         told: &Told,
         plugin: &str,
-        (used, renamed): ((Used, Option<String>), Option<(&str, String)>),
+        (used, renamed): (Meant, Option<Renamed<'_>>),
     ) -> Result<Response<Outgoing>, Refused> {
         let known = self.door.gateway().mcp_plugins(&self.sender.caller);
         if !known.iter().any(|known| **known == *plugin) {

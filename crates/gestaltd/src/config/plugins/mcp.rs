@@ -306,12 +306,12 @@ fn allowed_tools(
     }
     let mut tools = Vec::new();
     for (name, entry) in &allowed.value.0 {
-        let Some(alias) = entry.alias_only() else {
+        if !entry.renames_at_most() {
             let what = "a tool of an MCP server can be given an `alias` and nothing else";
             checker.problem(Problem::new(what, name.at));
             continue;
-        };
-        let alias = match alias {
+        }
+        let alias = match entry.alias() {
             None => None,
             Some(alias) => match checker.parse::<gestalt_core::name::OperationName>(alias) {
                 Some(alias) => Some(alias.to_string()),

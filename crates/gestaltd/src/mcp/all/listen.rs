@@ -31,14 +31,14 @@ type Heard = Result<Event, UpstreamError>;
 
 /// Answers `subscriptions/listen`: what is listened to is acknowledged first; a server that
 /// cannot be listened to is left out.
-pub(super) async fn subscribe(all: &All<'_>, told: &Told) -> Result<Response<Outgoing>, Refused> {
+pub(super) fn subscribe(all: &All<'_>, told: &Told) -> Response<Outgoing> {
     let params = &all.frame.params;
     let wanted = match params.subscribed() {
         Ok(wanted) => wanted,
-        Err(fault) => return Ok(told.fault(&fault)),
+        Err(fault) => return told.fault(&fault),
     };
     let Some(raw) = params.raw_notifications() else {
-        return Ok(told.fault(&Fault::invalid_params("`notifications` is missing.")));
+        return told.fault(&Fault::invalid_params("`notifications` is missing."));
     };
     let gateway = all.door.gateway();
     let caller = &all.sender.caller;
@@ -96,7 +96,7 @@ pub(super) async fn subscribe(all: &All<'_>, told: &Told) -> Result<Response<Out
         data: Bytes::from(acknowledged),
         ..Event::default()
     })));
-    Ok(unanswered(first.chain(kept_open(streams))))
+    unanswered(first.chain(kept_open(streams)))
 }
 
 /// The filter for one server: the same, with its own resources.
@@ -144,6 +144,48 @@ pub(in crate::mcp) fn stream(door: &Door, sender: Sender, session: Session) -> R
         heard(opened, leaving)
     });
     unanswered(kept_open(streams.collect()))
+}
+
+/// Takes up the stream of one server again, where the id of the last event says which.
+///
+/// # Errors
+/// [`Refused`] where the server cannot be asked.
+pub(in crate::mcp) async fn resume(
+    door: &Door,
+    sender: &Sender,
+    session: &Session,
+    last_event_id: &str,
+) -> Result<Option<Response<Outgoing>>, Refused> {
+    let plugins = door.gateway().mcp_plugins(&sender.caller);
+    let known = last_event_id
+        .split_once('/')
+        .and_then(|(of, id)| Some((plugins.iter().find(|plugin| ***plugin == *of)?, id)));
+    let Some((plugin, id)) = known else {
+        return Ok(None);
+    };
+    let relay = Relay {
+        plugin: plugin.to_string(),
+        used: Used::Session("listen"),
+        connection: None,
+        instance: None,
+        capabilities: session.capabilities().to_owned(),
+        sent: Sent::Listen(Listening {
+            session: open(door, sender, (plugin, session), &Place::default()).await?,
+            last_event_id: Some(id.to_owned()),
+            version: session.version.clone(),
+        }),
+    };
+    let answer = door.gateway().relay(sender.caller.clone(), relay).await?;
+    let AnswerBody::Events(events) = answer.body else {
+        return Ok(None);
+    };
+    let leaving = leaving(door, sender, plugin);
+    let told = events.and_then(move |event| {
+        let id = event.id.map(|id| leaving.event_id(id));
+        let data = leaving.change(event.data).unwrap_or_default();
+        std::future::ready(Ok(Event { id, data, ..event }))
+    });
+    Ok(Some(unanswered(told)))
 }
 
 fn leaving(door: &Door, sender: &Sender, plugin: &Arc<str>) -> Leaving {

@@ -1,6 +1,8 @@
 //! Lists of resources, templates and prompts: what the server listed, as far as the caller may
 //! use it, each entry as the server wrote it.
 
+use std::fmt::Write as _;
+
 use gestalt_gateway::{Offer, Offers};
 use http::Response;
 
@@ -87,10 +89,10 @@ pub(in crate::mcp) fn members(
     }
     text.push(']');
     if let Some(next) = next {
-        text.push_str(&format!(r#","nextCursor":"{next}""#));
+        let _infallible = write!(text, r#","nextCursor":"{next}""#);
     }
     if era == Era::Modern {
-        text.push_str(&format!(r#","ttlMs":{TTL_MS},"cacheScope":"private""#));
+        let _infallible = write!(text, r#","ttlMs":{TTL_MS},"cacheScope":"private""#);
     }
     text
 }

@@ -116,6 +116,7 @@ fn open(events: Events, leaving: Leaving, told: Told) -> Response<Outgoing> {
             Ok(mut event) => match leaving.change(std::mem::take(&mut event.data)) {
                 Ok(data) => {
                     event.data = data;
+                    event.id = event.id.map(|id| leaving.event_id(id));
                     Some((
                         Ok::<_, Refusal>(wire(&event)),
                         Some((events, leaving, told)),
@@ -169,6 +170,18 @@ fn json(status: StatusCode, message: Bytes) -> Response<Outgoing> {
     response
 }
 
+#[derive(serde::Deserialize)]
+struct Responded<'a> {
+    #[serde(borrow, default)]
+    result: Option<&'a RawValue>,
+}
+
+#[derive(serde::Deserialize)]
+struct Asking<'a> {
+    #[serde(borrow, default, rename = "requestState")]
+    state: Option<&'a RawValue>,
+}
+
 impl Leaving {
     /// What leaves in a message's place.
     pub(in crate::mcp) fn change(&self, message: Bytes) -> Result<Bytes, Refusal> {
@@ -179,27 +192,27 @@ impl Leaving {
         Ok(message)
     }
 
+    /// The id of an event: among all servers it says whose it is, so that the stream can be
+    /// taken up again.
+    pub(in crate::mcp) fn event_id(&self, id: String) -> String {
+        if self.among_all {
+            format!("{}/{id}", self.plugin)
+        } else {
+            id
+        }
+    }
+
     /// Seals the `requestState` of a result to the caller and the server; everything else
     /// leaves as it came.
     fn seal(&self, message: Bytes) -> Result<Bytes, Refusal> {
         if memchr::memmem::find(&message, b"\"requestState\"").is_none() {
             return Ok(message);
         }
-        #[derive(serde::Deserialize)]
-        struct Response<'a> {
-            #[serde(borrow, default)]
-            result: Option<&'a RawValue>,
-        }
-        #[derive(serde::Deserialize)]
-        struct Asking<'a> {
-            #[serde(borrow, default, rename = "requestState")]
-            state: Option<&'a RawValue>,
-        }
         let unreadable = |_| {
             let what = "The server's answer cannot be read.";
             Refusal::new(gestalt_core::Code::UpstreamInvalid, what)
         };
-        let response: Response<'_> = serde_json::from_slice(&message).map_err(unreadable)?;
+        let response: Responded<'_> = serde_json::from_slice(&message).map_err(unreadable)?;
         let Some(result) = response.result else {
             return Ok(message.clone());
         };
