@@ -131,7 +131,7 @@ pub fn from_upstream(error: UpstreamError) -> Refusal {
             }
         }
         UpstreamError::TooLarge { .. } => Refusal::new(Code::TooLarge, message),
-        UpstreamError::Unreachable { .. } => {
+        UpstreamError::Unreachable { .. } | UpstreamError::Process { .. } => {
             Refusal::new(Code::UpstreamUnreachable, message).because(error)
         }
         UpstreamError::Timeout { .. } => {

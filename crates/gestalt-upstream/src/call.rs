@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::value::RawValue;
 
 use crate::egress::{Egress, Policy, Resolver, Tls};
+use crate::process::Processes;
 use crate::rest::{self, CompiledOperation, CompiledPlugin};
 use crate::{BoxedBody, Settings, UpstreamError};
 
@@ -142,6 +143,7 @@ pub struct Upstream {
     tls: Tls,
     entropy: Entropy,
     pools: Arc<Mutex<HashMap<PluginName, Egress>>>,
+    processes: Processes,
 }
 
 impl Upstream {
@@ -156,12 +158,14 @@ impl Upstream {
                 "holds characters that no header can carry",
             ));
         }
+        let processes = Processes::new(settings.processes.clone(), Entropy::System);
         Ok(Self {
             settings: Arc::new(settings),
             resolver,
             tls: Tls::default(),
             entropy: Entropy::System,
             pools: Arc::default(),
+            processes,
         })
     }
 
@@ -187,6 +191,15 @@ impl Upstream {
             self.resolver.clone(),
             self.tls.clone(),
         )
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The children of all plugins.
+    pub(crate) fn processes(&self) -> &Processes {
+        &self.processes
     }
 
     /// The pool of a plugin and policy.

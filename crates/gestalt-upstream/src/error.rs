@@ -63,6 +63,12 @@ pub enum UpstreamError {
     /// The upstream does not take the credential, or asks for one that is not there (401).
     #[error("The upstream does not accept the credential.")]
     Unauthorized,
+    /// A plugin's process ended, is waited for, or cannot be started now.
+    #[error("{message}")]
+    Process {
+        /// What is the matter.
+        message: String,
+    },
     /// A plugin's definition cannot be used.
     #[error("{place}: {message}")]
     Config {
@@ -91,6 +97,13 @@ impl UpstreamError {
         Self::InvalidAnswer {
             message: message.into(),
             source: None,
+        }
+    }
+
+    /// A fault of a plugin's process.
+    pub(crate) fn process(message: impl Into<String>) -> Self {
+        Self::Process {
+            message: message.into(),
         }
     }
 

@@ -18,12 +18,16 @@ mod fetch;
 mod mask;
 pub mod mcp;
 pub mod openapi;
+pub mod process;
 pub mod rest;
 mod settings;
 
 pub use call::{Arguments, Call, Injection, Reply, ReplyBody, RequestBody, Stopped, Upstream};
 pub use egress::{Denied, Egress, Resolver};
 pub use error::UpstreamError;
+pub use process::{
+    ProcessLimits, ProcessSettings, SandboxSupport, make_undumpable, sandbox_exec, sandbox_support,
+};
 pub use rest::{CompiledOperation, CompiledPlugin};
 pub use settings::{McpLimits, Settings};
 

@@ -20,6 +20,7 @@ mod probe;
 mod server;
 mod sessions;
 pub mod sse;
+pub mod stdio;
 mod transport;
 mod version;
 
@@ -30,3 +31,4 @@ pub use exchange::{
 pub use listing::{Listed, Listing};
 pub use parameters::parameters;
 pub use server::Server;
+pub use stdio::Stdio;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::ProcessSettings;
+
 /// Limits of every outbound call. An operation may name its own answer's limit and time-out.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -24,6 +26,8 @@ pub struct Settings {
     pub user_agent: String,
     /// Limits of MCP servers.
     pub mcp: McpLimits,
+    /// Child processes.
+    pub processes: ProcessSettings,
 }
 
 /// Limits of what MCP servers answer, and of what is kept for them.
@@ -83,6 +87,7 @@ impl Default for Settings {
             max_redirects: 5,
             user_agent: concat!("gestalt/", env!("CARGO_PKG_VERSION")).to_owned(),
             mcp: McpLimits::default(),
+            processes: ProcessSettings::default(),
         }
     }
 }

@@ -85,6 +85,8 @@ const FENCES: &[Fence] = &[
         "rmcp",
         &["mcp-fixture", "gestalt-e2e"],
         "its types drop what they do not know: the SDK plays peers in tests, the relay is ours",
+    ),
+    fence(
         "landlock",
         &["gestalt-upstream"],
         "only the upstream's room starts and confines processes",

@@ -15,6 +15,7 @@ mod mcp;
 mod openapi;
 mod paging;
 mod path;
+mod process;
 mod reach;
 mod redirects;
 mod replies;

@@ -1,0 +1,4 @@
+//! MCP servers as children.
+
+mod protocol;
+mod world;
