@@ -8,6 +8,7 @@ mod address;
 mod client;
 mod connect;
 mod policy;
+mod proxy;
 mod redirect;
 mod resolve;
 
@@ -17,4 +18,5 @@ pub(crate) use connect::Tls;
 pub use policy::{Denied, NotPublic, Reason};
 pub(crate) use policy::{Origin, Policy, fetch_policy};
 pub(crate) use redirect::target;
+pub(crate) use proxy::{Proxy, Ticket};
 pub use resolve::{FixedAnswers, Resolver};

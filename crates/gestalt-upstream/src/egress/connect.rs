@@ -55,7 +55,7 @@ type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 /// Makes TCP connections that a policy permits.
 #[derive(Clone)]
-struct Dialler {
+pub(crate) struct Dialler {
     policy: Arc<Policy>,
     resolver: Resolver,
     limit: Duration,
@@ -72,12 +72,13 @@ impl Service<Uri> for Dialler {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let dialler = self.clone();
-        Box::pin(async move { dialler.connect(&uri).await })
+        Box::pin(async move { dialler.connect(&uri).await.map(TokioIo::new) })
     }
 }
 
 impl Dialler {
-    async fn connect(&self, uri: &Uri) -> Result<TokioIo<TcpStream>, BoxError> {
+    /// Connects to the host and port of a URI.
+    pub(crate) async fn connect(&self, uri: &Uri) -> Result<TcpStream, BoxError> {
         self.policy.check(uri)?;
         let (_, host, port) = parts(uri).ok_or_else(|| Denied {
             target: String::new(),
@@ -95,7 +96,7 @@ impl Dialler {
         }
         let stream = dial(&addresses, port, deadline).await?;
         stream.set_nodelay(true)?;
-        Ok(TokioIo::new(stream))
+        Ok(stream)
     }
 }
 
@@ -135,6 +136,11 @@ impl Connector {
         };
         Self { dialler, tls }
     }
+
+    /// The same way to a host, for bytes of any kind.
+    pub(crate) fn dialler(&self) -> Dialler {
+        self.dialler.clone()
+    }
 }
 
 impl Service<Uri> for Connector {
@@ -150,7 +156,8 @@ impl Service<Uri> for Connector {
         let Self { dialler, tls } = self.clone();
         Box::pin(async move {
             if uri.scheme() == Some(&http::uri::Scheme::HTTP) {
-                return dialler.connect(&uri).await.map(MaybeHttpsStream::Http);
+                let stream = dialler.connect(&uri).await?;
+                return Ok(MaybeHttpsStream::Http(TokioIo::new(stream)));
             }
             // The certificate is checked against the name, never against the address dialled.
             let limit = dialler.limit;

@@ -131,7 +131,8 @@ pub(crate) fn shown(host: &str, port: u16) -> String {
 /// What one plugin may reach.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Policy {
-    base: Origin,
+    /// What is reached whatever the rules say; nothing for a child.
+    base: Option<Origin>,
     rules: EgressRules,
     /// Only addresses of the allowed ranges, public ones not either.
     ranges_only: bool,
@@ -143,7 +144,7 @@ pub(crate) fn fetch_policy(url: &Url, rules: &EgressRules) -> Option<Policy> {
     let base = Origin::of_url(url)?;
     let ranges_only = !base.https;
     Some(Policy {
-        base,
+        base: Some(base),
         rules: rules.clone(),
         ranges_only,
     })
@@ -152,7 +153,16 @@ pub(crate) fn fetch_policy(url: &Url, rules: &EgressRules) -> Option<Policy> {
 impl Policy {
     pub(crate) fn new(base: Origin, rules: EgressRules) -> Self {
         Self {
-            base,
+            base: Some(base),
+            rules,
+            ranges_only: false,
+        }
+    }
+
+    /// What the rules name and nothing besides.
+    pub(crate) fn of_rules(rules: EgressRules) -> Self {
+        Self {
+            base: None,
             rules,
             ranges_only: false,
         }
@@ -183,8 +193,8 @@ impl Policy {
     }
 
     fn permits_host(&self, https: bool, host: &str, port: u16) -> bool {
-        let base = &self.base;
-        (https == base.https && port == base.port && host == base.host)
+        let is_base = |base: &Origin| https == base.https && port == base.port && host == base.host;
+        self.base.as_ref().is_some_and(is_base)
             || self.rules.allow_public
             || self
                 .rules

@@ -26,7 +26,7 @@ pub(super) fn environment(
     process: &McpProcess,
     fields: &[(String, Secret)],
     place: &Place,
-    proxy: Option<&Secret>,
+    proxy: &Secret,
 ) -> Result<Vec<(String, Secret)>, UpstreamError> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let mut all = vec![
@@ -35,13 +35,11 @@ pub(super) fn environment(
         ("TMPDIR".to_owned(), Secret::new(text(&place.temporary()))),
         ("LANG".to_owned(), Secret::new("C.UTF-8")),
     ];
-    if let Some(url) = proxy {
-        all.extend(PROXIES.map(|name| (name.to_owned(), url.clone())));
-        // Nothing is reached beside the proxy.
-        all.extend(["NO_PROXY", "no_proxy"].map(|name| (name.to_owned(), Secret::default())));
-        // Node looks at the variables only when it is told to.
-        all.push(("NODE_USE_ENV_PROXY".to_owned(), Secret::new("1")));
-    }
+    all.extend(PROXIES.map(|name| (name.to_owned(), proxy.clone())));
+    // Nothing is reached beside the proxy.
+    all.extend(["NO_PROXY", "no_proxy"].map(|name| (name.to_owned(), Secret::default())));
+    // Node looks at the variables only when it is told to.
+    all.push(("NODE_USE_ENV_PROXY".to_owned(), Secret::new("1")));
     for (name, template) in &process.environment {
         let place = || format!("surfaces.mcp.env.{name}");
         if name.is_empty() || name.contains(['=', '\0']) {
@@ -127,4 +125,43 @@ fn is_name(text: &str) -> bool {
         .next()
         .is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
         && characters.all(|next| next.is_ascii_alphanumeric() || matches!(next, '_' | '-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(template: &str) -> Result<String, UpstreamError> {
+        let fields = [("token".to_owned(), Secret::new("s3cret{x}"))];
+        let filled = fill(template, &fields, || "env.X".to_owned())?;
+        Ok(filled.expose().to_owned())
+    }
+
+    #[test]
+    fn a_field_that_the_credential_does_not_have_is_an_error() {
+        let error = filled("{tokens}").unwrap_err().to_string();
+        assert_eq!(error, "env.X: the credential has no field `tokens`");
+    }
+
+    #[test]
+    fn fields_are_filled_in_once_and_other_braces_stay() {
+        assert_eq!(filled("a{token}b").unwrap(), "as3cret{x}b");
+        for text in ["", "{", "{}", "{\"a\":1}", "}{", "{a b}", "{1}"] {
+            assert_eq!(filled(text).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_command_that_is_a_path_from_somewhere_is_refused() {
+        for command in [
+            "./server",
+            "bin/server",
+            "/no/such/server",
+            "/usr",
+            "no-such-server",
+        ] {
+            assert!(find(Path::new(command)).is_err(), "{command}");
+        }
+        assert!(find(Path::new("sh")).unwrap().is_absolute());
+    }
 }

@@ -20,6 +20,7 @@ use super::instructions::{COMMAND, Instructions, PREFIX};
 use super::place::{Place, Yard};
 use super::said::{self, Said};
 use super::{ProcessSettings, SandboxSupport, sandbox_support};
+use crate::egress::Ticket;
 use crate::mask::Masker;
 use crate::{BoxError, UpstreamError};
 
@@ -44,8 +45,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) process: &'a McpProcess,
     /// The credential's fields.
     pub(crate) fields: &'a [(String, Secret)],
-    /// The one port that may be connected to, and how the proxy there is told who comes.
-    pub(crate) proxy: Option<(u16, &'a Secret)>,
+    /// The proxy that it is let in by; it is, until it has ended.
+    pub(crate) ticket: Ticket,
     /// What is not to be seen in the log.
     pub(crate) masker: Masker,
 }
@@ -110,12 +111,7 @@ impl Processes {
         }
         let place = self.place().map_err(internal)?;
         let instructions = self.instructions(&launch, &place)?;
-        let variables = environment(
-            launch.process,
-            launch.fields,
-            &place,
-            launch.proxy.map(|(_, url)| url),
-        )?;
+        let variables = environment(launch.process, launch.fields, &place, launch.ticket.url())?;
         let mut child = self.spawn(&instructions, variables).map_err(internal)?;
         let (Some(input), Some(output), Some(errors), Some(pid)) = (
             child.stdin.take(),
@@ -133,6 +129,7 @@ impl Processes {
             group: Arc::clone(&group),
             place: Some(place),
             _room: room,
+            _ticket: launch.ticket,
         };
         let log = Log {
             plugin: plugin.clone(),
@@ -215,7 +212,7 @@ impl Processes {
             readable: checked("readable", &process.readable)?,
             writable: checked("writable", &process.writable)?,
             command,
-            proxy_port: launch.proxy.map(|(port, _)| port),
+            proxy_port: Some(launch.ticket.port()),
             limits: self.inner.settings.limits,
             required: process.sandbox_required,
         })
@@ -340,6 +337,7 @@ struct Life {
     group: Arc<Group>,
     place: Option<Place>,
     _room: OwnedSemaphorePermit,
+    _ticket: Ticket,
 }
 
 impl Life {
@@ -381,7 +379,7 @@ impl Drop for Life {
     }
 }
 
-/// How a guardian begins what it says.
+/// How our own program begins what it says.
 const OURS: &str = "sandbox-exec: ";
 
 /// Where a child's standard error goes.
@@ -392,19 +390,20 @@ struct Log {
 }
 
 impl Log {
-    /// Logs everything; gives what the guardian said last.
+    /// Logs everything; gives what our own program said first.
     async fn follow(self, errors: ChildStderr) -> Option<String> {
         let Self {
             plugin,
             pid,
             masker,
         } = self;
-        let mut last = None;
+        let mut first = None;
         said::read(errors, &masker, |said| match said {
             Said::Line(line) => match line.strip_prefix(OURS) {
                 Some(ours) => {
                     let text = ours.strip_prefix("ended: ").unwrap_or(ours);
-                    last = Some(text.to_owned());
+                    // Why it was not started says more than that it ended.
+                    first.get_or_insert(text.to_owned());
                 }
                 None => tracing::info!(%plugin, pid, "process: {line}"),
             },
@@ -414,6 +413,6 @@ impl Log {
             }
         })
         .await;
-        last
+        first
     }
 }

@@ -15,10 +15,10 @@ const BURST: u32 = 100;
 /// Time for one more line.
 const EVERY: Duration = Duration::from_millis(100);
 /// Bytes read at once.
-const PIECE: usize = 16 << 10;
+const PIECE: usize = 64 << 10;
 /// How long nothing is read after a piece of a flood, so that it costs next to nothing; the
 /// child waits meanwhile.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// One thing to log.
 #[derive(Debug, PartialEq, Eq)]
@@ -119,3 +119,6 @@ impl Budget {
         some
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,22 +5,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use gestalt_core::Entropy;
 use gestalt_core::host::EgressRules;
 use gestalt_core::mcp::McpProcess;
 use gestalt_core::name::PluginName;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
 use super::calls::Askable;
 use super::child::{Child, Made};
 use super::sessions::Sessions;
 use super::wire::{Edit, rewrite};
+use crate::egress::{Policy, Proxy, Resolver, Tls};
 use crate::mask::Masker;
 use crate::mcp::exchange::{Authority, Era, Whose};
 use crate::process::{Launch, Processes};
-use crate::{Upstream, UpstreamError};
+use crate::{BoxError, Settings, Upstream, UpstreamError};
 
 /// The version that a child of the legacy era is spoken to in, unless it knows older ones only.
 const LEGACY: &str = "2025-11-25";
@@ -46,6 +48,11 @@ pub(super) struct Pool {
     room: Arc<Semaphore>,
     slots: Arc<Mutex<HashMap<Key, Arc<Slot>>>>,
     sessions: Arc<Sessions>,
+    rules: EgressRules,
+    ways_out: (Arc<Settings>, Resolver, Tls),
+    /// Listens when the first child is started.
+    proxy: OnceCell<Proxy>,
+    entropy: Entropy,
 }
 
 /// A child's place, which outlives it for as long as it must not be started again.
@@ -107,7 +114,7 @@ impl Pool {
         upstream: &Upstream,
         plugin: &PluginName,
         process: &McpProcess,
-        _rules: &EgressRules,
+        rules: &EgressRules,
         sessions: Arc<Sessions>,
     ) -> Self {
         let room = process.max_processes.min(Semaphore::MAX_PERMITS);
@@ -120,6 +127,10 @@ impl Pool {
             room: Arc::new(Semaphore::new(room)),
             slots: Arc::default(),
             sessions,
+            rules: rules.clone(),
+            ways_out: upstream.parts(),
+            proxy: OnceCell::new(),
+            entropy: Entropy::System,
         }
     }
 
@@ -219,11 +230,18 @@ impl Pool {
 
     async fn start(&self, key: &Key, authority: &Authority) -> Result<Arc<Child>, UpstreamError> {
         let permit = self.make_room().await?;
+        let internal = |error: BoxError| UpstreamError::Internal(error);
+        let start = || {
+            let policy = Policy::of_rules(self.rules.clone());
+            Proxy::start(&self.plugin, policy, self.ways_out.clone())
+        };
+        let proxy = self.proxy.get_or_try_init(start).await;
+        let proxy = proxy.map_err(|error| internal(error.into()))?;
         let launch = Launch {
             plugin: &self.plugin,
             process: &self.process,
             fields: &authority.fields,
-            proxy: None,
+            ticket: proxy.admit(&self.entropy).map_err(internal)?,
             masker: Masker::new(&authority.injection),
         };
         let running = self.processes.start(launch).await?;

@@ -140,9 +140,9 @@ mod tests {
     proptest! {
         #[test]
         fn all_but_the_parts_stays_as_it_was(
-            before in r#"("[a-z]{1,4}": ?(1e400|1.0|null|"x\\n\\u0000"),){0,3}"#,
+            before in r#"("[a-z]": ?(1e400|1\.0|null|"x\\n\\u0000"),){0,3}"#,
             between in r"[ \n\r\t]{0,3}",
-            after in r#"(,"[A-Z]{1,4}": ?(\[1, 2\]|\{\}|-0)){0,3}"#,
+            after in r#"(,"[A-Z]": ?(\[1, 2\]|\{\}|-0)){0,3}"#,
         ) {
             let text = |id: &str, token: &str| format!(
                 r#"{{{before}"id":{between}{id}{between},"method":"m","params":{{"_meta":{{"k":1,"progressToken":{token}}},"x":{{"id":3}}}}{after}}}"#

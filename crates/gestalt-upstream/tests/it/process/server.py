@@ -38,11 +38,15 @@ def opened(family, kind, protocol=0):
 
 def fork(count, write_to):
     """Processes that wait for ever and hold a file open by which they can be watched."""
+    ready, tell = os.pipe()
     for _ in range(count):
         if os.fork() == 0:
             os.open(write_to, os.O_WRONLY)
+            os.write(tell, b".")
             while True:
                 threading.Event().wait()
+    for _ in range(count):
+        os.read(ready, 1)
     return count
 
 
@@ -101,6 +105,9 @@ def call(message):
         return write(answer)
     if name == "raw":
         sys.stdout.write(arguments[0].replace("$ID", json.dumps(message["id"])) + "\n")
+        return sys.stdout.flush()
+    if name == "huge":
+        sys.stdout.write("x" * 100_000)
         return sys.stdout.flush()
     if name == "say":
         sys.stderr.write(arguments[0] * arguments[1])

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use gestalt_core::Secret;
 use gestalt_core::host::EgressRules;
 use gestalt_core::mcp::McpProcess;
 use gestalt_upstream::mcp::{Answer, AnswerBody, Authority, Era, Message, Stdio, Whose};
@@ -86,7 +85,6 @@ impl Setting {
         );
         World {
             stdio,
-            upstream,
             folder: self.folder,
         }
     }
@@ -94,7 +92,6 @@ impl Setting {
 
 pub(crate) struct World {
     pub(crate) stdio: Stdio,
-    pub(crate) upstream: Upstream,
     folder: TempDir,
 }
 

@@ -1,0 +1,406 @@
+//! The proxy of a plugin's children: HTTP with absolute targets and CONNECT (RFC 9110
+//! §9.3.6, RFC 9112 §3.2.2), under the plugin's own egress rules.
+//!
+//! Each plugin has a port of its own, since rules on connections know ports only, and each
+//! child a secret of its own, which dies with it. What passes through is the child's: nothing
+//! is added to it, masked in it or kept of it.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use gestalt_core::name::PluginName;
+use gestalt_core::{Entropy, Secret};
+use http::header::{CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use url::Url;
+
+use super::connect::{Connector, Dialler, Tls, TooSlow};
+use super::policy::{Denied, Policy, Reason};
+use super::resolve::Resolver;
+use crate::error::find_cause;
+use crate::{BoxError, BoxedBody, Settings};
+
+/// Most connections of one plugin's children at the same time.
+const MAX_CONNECTIONS: usize = 256;
+/// Largest head of a request, in bytes.
+const MAX_HEAD: usize = 32 << 10;
+/// Longest wait for a request's head.
+const HEAD: Duration = Duration::from_secs(10);
+/// Bytes that a tunnel moves at once.
+const PIECE: usize = 16 << 10;
+
+/// Headers that are for one connection only (RFC 9110 §7.6.1), and the proxy's own.
+const OF_THE_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// The proxy of one plugin's children. It ends when this is dropped.
+pub(crate) struct Proxy {
+    port: u16,
+    guests: Arc<Guests>,
+    serving: JoinHandle<()>,
+}
+
+/// What a child is told; it is let in until this is dropped.
+pub(crate) struct Ticket {
+    port: u16,
+    url: Secret,
+    presented: String,
+    guests: Arc<Guests>,
+}
+
+/// Who is let in: what they present in `Proxy-Authorization`.
+#[derive(Default)]
+struct Guests(Mutex<HashSet<String>>);
+
+impl Guests {
+    fn with<T>(&self, work: impl FnOnce(&mut HashSet<String>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn admit(&self, headers: &HeaderMap) -> bool {
+        let presented = headers.get(PROXY_AUTHORIZATION);
+        let presented = presented.and_then(|value| value.to_str().ok());
+        let pair = presented.and_then(|value| {
+            let (scheme, pair) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("basic").then(|| pair.trim())
+        });
+        pair.is_some_and(|pair| self.with(|guests| guests.contains(pair)))
+    }
+}
+
+impl Proxy {
+    /// Listens on a free port of the loopback interface.
+    pub(crate) async fn start(
+        plugin: &PluginName,
+        policy: Policy,
+        (settings, resolver, tls): (Arc<Settings>, Resolver, Tls),
+    ) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let port = listener.local_addr()?.port();
+        let guests = Arc::<Guests>::default();
+        let policy = Arc::new(policy);
+        let limit = settings.connect_timeout;
+        let connector = Connector::new(Arc::clone(&policy), resolver, limit, tls);
+        let dialler = connector.dialler();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is a door outbound requests go through, under the same policy"
+        )]
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            // Connections of one child are not handed to another.
+            .pool_max_idle_per_host(0)
+            .build(connector);
+        let desk = Arc::new(Desk {
+            plugin: plugin.clone(),
+            policy,
+            guests: Arc::clone(&guests),
+            dialler,
+            client,
+            settings,
+        });
+        Ok(Self {
+            port,
+            guests,
+            serving: tokio::spawn(serve(listener, desk)),
+        })
+    }
+
+    /// Lets one child in.
+    pub(crate) fn admit(&self, entropy: &Entropy) -> Result<Ticket, BoxError> {
+        use std::fmt::Write as _;
+        let mut random = [0; 32];
+        entropy.fill(&mut random)?;
+        let mut password = String::with_capacity(64);
+        for byte in random {
+            let _ = write!(password, "{byte:02x}");
+        }
+        let presented = BASE64_STANDARD.encode(format!("child:{password}"));
+        self.guests.with(|guests| guests.insert(presented.clone()));
+        Ok(Ticket {
+            port: self.port,
+            url: Secret::new(format!("http://child:{password}@127.0.0.1:{}", self.port)),
+            presented,
+            guests: Arc::clone(&self.guests),
+        })
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Ticket {
+    /// The only port that the child may connect to.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The proxy's URL, with the child's secret in it.
+    pub(crate) fn url(&self) -> &Secret {
+        &self.url
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.guests.with(|guests| guests.remove(&self.presented));
+    }
+}
+
+/// Takes connections until it is aborted; those that it took end with it.
+async fn serve(listener: TcpListener, desk: Arc<Desk>) {
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut taken = tokio::task::JoinSet::new();
+    loop {
+        while taken.try_join_next().is_some() {}
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let desk = Arc::clone(&desk);
+                taken.spawn(async move {
+                    desk.take(stream).await;
+                    drop(permit);
+                });
+            }
+            // Out of files, most likely: those that are open must end first.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// What every connection of a plugin's children meets.
+struct Desk {
+    plugin: PluginName,
+    policy: Arc<Policy>,
+    guests: Arc<Guests>,
+    dialler: Dialler,
+    client: Client<Connector, Incoming>,
+    settings: Arc<Settings>,
+}
+
+/// A tunnel that was asked for and is there.
+type Tunnel = Arc<Mutex<Option<(OnUpgrade, TcpStream)>>>;
+
+impl Desk {
+    /// Serves one connection to its end.
+    async fn take(&self, stream: TcpStream) {
+        let tunnel = Tunnel::default();
+        let service = service_fn(|request| self.answer(request, Arc::clone(&tunnel)));
+        let served = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .max_buf_size(MAX_HEAD)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        if served.await.is_err() {
+            return;
+        }
+        let asked = tunnel.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((upgrade, to)) = asked
+            && let Ok(from) = upgrade.await
+        {
+            self.pipe(TokioIo::new(from), to).await;
+        }
+    }
+
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        tunnel: Tunnel,
+    ) -> Result<Response<BoxedBody>, BoxError> {
+        if !self.guests.admit(request.headers()) {
+            let mut response = said(
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+                "The proxy does not know you.",
+            );
+            let challenge = HeaderValue::from_static("Basic realm=\"gestalt\"");
+            response.headers_mut().insert(PROXY_AUTHENTICATE, challenge);
+            return Ok(response);
+        }
+        let connect = request.method() == Method::CONNECT;
+        let target = match target(request.uri(), connect) {
+            Ok(target) => target,
+            Err(denied) => return Ok(self.denied(&denied)),
+        };
+        if connect {
+            return Ok(match self.dialler.connect(&target).await {
+                Ok(stream) => {
+                    let upgrade = hyper::upgrade::on(&mut request);
+                    let mut asked = tunnel.lock().unwrap_or_else(PoisonError::into_inner);
+                    *asked = Some((upgrade, stream));
+                    Response::new(empty())
+                }
+                Err(error) => self.failed(&*error),
+            });
+        }
+        if let Err(denied) = self.policy.check(&target) {
+            return Ok(self.denied(&denied));
+        }
+        strip(request.headers_mut());
+        // It names what the target names, whatever the child wrote (RFC 9112 §3.2.2).
+        request.headers_mut().remove(HOST);
+        *request.uri_mut() = target;
+        *request.version_mut() = http::Version::HTTP_11;
+        let limit = self.settings.request_timeout;
+        match timeout(limit, self.client.request(request)).await {
+            Ok(Ok(mut response)) => {
+                strip(response.headers_mut());
+                Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
+            }
+            Ok(Err(error)) => Ok(self.failed(&error)),
+            Err(_) => Ok(said(
+                StatusCode::GATEWAY_TIMEOUT,
+                "The host does not answer in time.",
+            )),
+        }
+    }
+
+    fn failed(&self, error: &(dyn std::error::Error + 'static)) -> Response<BoxedBody> {
+        if let Some(denied) = find_cause::<Denied>(error) {
+            return self.denied(denied);
+        }
+        if find_cause::<TooSlow>(error).is_some() {
+            return said(StatusCode::GATEWAY_TIMEOUT, "No connection in time.");
+        }
+        said(StatusCode::BAD_GATEWAY, "The host could not be reached.")
+    }
+
+    fn denied(&self, denied: &Denied) -> Response<BoxedBody> {
+        tracing::warn!(plugin = %self.plugin, "process: a connection is refused: {denied}");
+        said(StatusCode::FORBIDDEN, &denied.to_string())
+    }
+
+    /// Moves bytes both ways until both sides have ended or neither says anything any more.
+    async fn pipe(&self, child: impl AsyncRead + AsyncWrite, host: TcpStream) {
+        let (child_in, child_out) = tokio::io::split(child);
+        let (host_in, host_out) = host.into_split();
+        let moved = AtomicU64::new(0);
+        let both = async {
+            tokio::join!(
+                copy(child_in, host_out, &moved),
+                copy(host_in, child_out, &moved)
+            )
+        };
+        until_idle(both, self.settings.idle_timeout, &moved).await;
+    }
+}
+
+async fn copy(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    moved: &AtomicU64,
+) -> std::io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = from.read(&mut piece).await?;
+        if read == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&piece[..read]).await?;
+        moved.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+async fn until_idle<T>(work: impl Future<Output = T>, limit: Duration, moved: &AtomicU64) {
+    let mut work = pin!(work);
+    let mut before = 0;
+    while timeout(limit, work.as_mut()).await.is_err() {
+        let now = moved.load(Ordering::Relaxed);
+        if now == before {
+            return;
+        }
+        before = now;
+    }
+}
+
+/// Where a request goes, in the form that rules compare: host names in lower case, addresses
+/// in one form whatever they were written in.
+fn target(uri: &Uri, connect: bool) -> Result<Uri, Denied> {
+    let denied = |reason| Denied {
+        target: uri.host().unwrap_or_default().to_owned(),
+        reason,
+    };
+    let text = if connect {
+        let authority = uri.authority().ok_or_else(|| denied(Reason::Scheme))?;
+        if authority.port_u16().is_none() {
+            return Err(denied(Reason::Scheme));
+        }
+        format!("https://{authority}/")
+    } else {
+        uri.to_string()
+    };
+    let url = Url::parse(&text).map_err(|_| denied(Reason::Scheme))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(denied(Reason::UserInfo));
+    }
+    // TLS through a proxy is the child's own, in a tunnel.
+    if !connect && url.scheme() != "http" {
+        return Err(denied(Reason::Scheme));
+    }
+    url.as_str().parse().map_err(|_| denied(Reason::Scheme))
+}
+
+/// Takes out what is for this connection only.
+fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
+    for name in OF_THE_HOP {
+        headers.remove(name);
+    }
+}
+
+fn said(status: StatusCode, text: &str) -> Response<BoxedBody> {
+    let body = Full::new(Bytes::from(format!("{text}\n")));
+    let mut response = Response::new(body.map_err(BoxError::from).boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
+
+fn empty() -> BoxedBody {
+    Full::default().map_err(BoxError::from).boxed_unsync()
+}
+
+#[cfg(test)]
+mod tests;
