@@ -12,6 +12,7 @@ mod environment;
 mod filter;
 mod guardian;
 mod instructions;
+mod network;
 mod place;
 mod run;
 mod said;

@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,10 +28,10 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use url::Url;
 
 use super::connect::{Connector, Dialler, Tls, TooSlow};
@@ -45,6 +46,9 @@ const MAX_CONNECTIONS: usize = 256;
 const MAX_HEAD: usize = 32 << 10;
 /// Longest wait for a request's head.
 const HEAD: Duration = Duration::from_secs(10);
+/// How long no connection is taken after one could not be: out of files, most likely, and
+/// those that are open must end first.
+const AFTER_FAULT: Duration = Duration::from_millis(100);
 /// Bytes that a tunnel moves at once.
 const PIECE: usize = 16 << 10;
 
@@ -64,6 +68,7 @@ const OF_THE_HOP: [&str; 9] = [
 /// The proxy of one plugin's children. It ends when this is dropped.
 pub(crate) struct Proxy {
     port: u16,
+    socket: Option<PathBuf>,
     guests: Arc<Guests>,
     serving: JoinHandle<()>,
 }
@@ -71,6 +76,7 @@ pub(crate) struct Proxy {
 /// What a child is told; it is let in until this is dropped.
 pub(crate) struct Ticket {
     port: u16,
+    socket: Option<PathBuf>,
     url: Secret,
     presented: String,
     guests: Arc<Guests>,
@@ -97,14 +103,19 @@ impl Guests {
 }
 
 impl Proxy {
-    /// Listens on a free port of the loopback interface.
+    /// Listens on a free port of the loopback interface, and at a path for who has a network
+    /// of its own, if one can be used.
     pub(crate) async fn start(
         plugin: &PluginName,
         policy: Policy,
         (settings, resolver, tls): (Arc<Settings>, Resolver, Tls),
+        socket: Option<PathBuf>,
     ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let port = listener.local_addr()?.port();
+        let at_path = socket
+            .as_ref()
+            .and_then(|path| UnixListener::bind(path).ok());
         let guests = Arc::<Guests>::default();
         let policy = Arc::new(policy);
         let limit = settings.connect_timeout;
@@ -130,8 +141,9 @@ impl Proxy {
         });
         Ok(Self {
             port,
+            socket: socket.filter(|_| at_path.is_some()),
             guests,
-            serving: tokio::spawn(serve(listener, desk)),
+            serving: tokio::spawn(serve(listener, at_path, desk)),
         })
     }
 
@@ -148,6 +160,7 @@ impl Proxy {
         self.guests.with(|guests| guests.insert(presented.clone()));
         Ok(Ticket {
             port: self.port,
+            socket: self.socket.clone(),
             url: Secret::new(format!("http://child:{password}@127.0.0.1:{}", self.port)),
             presented,
             guests: Arc::clone(&self.guests),
@@ -158,6 +171,9 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.serving.abort();
+        if let Some(socket) = &self.socket {
+            let _ = std::fs::remove_file(socket);
+        }
     }
 }
 
@@ -165,6 +181,11 @@ impl Ticket {
     /// The only port that the child may connect to.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where the proxy is reached from another network.
+    pub(crate) fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
     }
 
     /// The proxy's URL, with the child's secret in it.
@@ -180,7 +201,7 @@ impl Drop for Ticket {
 }
 
 /// Takes connections until it is aborted; those that it took end with it.
-async fn serve(listener: TcpListener, desk: Arc<Desk>) {
+async fn serve(listener: TcpListener, at_path: Option<UnixListener>, desk: Arc<Desk>) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut taken = tokio::task::JoinSet::new();
     loop {
@@ -188,17 +209,28 @@ async fn serve(listener: TcpListener, desk: Arc<Desk>) {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
             return;
         };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let desk = Arc::clone(&desk);
-                taken.spawn(async move {
-                    desk.take(stream).await;
-                    drop(permit);
-                });
-            }
-            // Out of files, most likely: those that are open must end first.
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        let desk = Arc::clone(&desk);
+        tokio::select! {
+            found = listener.accept() => match found {
+                Ok((stream, _)) => {
+                    taken.spawn(async move { desk.take(stream, permit).await });
+                }
+                Err(_) => sleep(AFTER_FAULT).await,
+            },
+            found = accept(at_path.as_ref()) => match found {
+                Ok(stream) => {
+                    taken.spawn(async move { desk.take(stream, permit).await });
+                }
+                Err(_) => sleep(AFTER_FAULT).await,
+            },
         }
+    }
+}
+
+async fn accept(listener: Option<&UnixListener>) -> std::io::Result<UnixStream> {
+    match listener {
+        Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+        None => std::future::pending().await,
     }
 }
 
@@ -217,7 +249,10 @@ type Tunnel = Arc<Mutex<Option<(OnUpgrade, TcpStream)>>>;
 
 impl Desk {
     /// Serves one connection to its end.
-    async fn take(&self, stream: TcpStream) {
+    async fn take<S>(&self, stream: S, _permit: OwnedSemaphorePermit)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let tunnel = Tunnel::default();
         let service = service_fn(|request| self.answer(request, Arc::clone(&tunnel)));
         let served = hyper::server::conn::http1::Builder::new()

@@ -268,23 +268,19 @@ impl Asking {
             child.doubt(limit);
             return Err(child.late(limit));
         };
-        match told {
-            Some(told) => {
-                self.ended = told.last;
-                Ok(Some(told.message))
-            }
-            None => {
-                self.ended = true;
-                let child = &self.guard.child;
-                Err(if child.calls().gone().is_some() {
-                    child.lost()
-                } else {
-                    UpstreamError::answer(
-                        "The process sends more messages than are taken; the call was given up.",
-                    )
-                })
-            }
+        if let Some(told) = told {
+            self.ended = told.last;
+            return Ok(Some(told.message));
         }
+        self.ended = true;
+        let child = &self.guard.child;
+        Err(if child.calls().gone().is_some() {
+            child.lost()
+        } else {
+            UpstreamError::answer(
+                "The process sends more messages than are taken; the call was given up.",
+            )
+        })
     }
 
     async fn event(mut self) -> Option<(Result<Event, UpstreamError>, Self)> {

@@ -62,6 +62,8 @@ pub(super) struct Confined {
     /// The kernel's interface for rules on files and connections; 0 is none.
     pub(super) landlock: u8,
     pub(super) system_calls: bool,
+    /// Whether it has a network of its own, as the guardian sees to.
+    pub(super) own_network: bool,
 }
 
 impl Confined {
@@ -87,6 +89,7 @@ pub(super) fn confine(instructions: &Instructions) -> Result<Confined, BoxError>
     let confined = Confined {
         landlock,
         system_calls,
+        own_network: false,
     };
     if instructions.required && !confined.wholly() {
         return Err("the kernel cannot confine it, and the plugin requires it".into());

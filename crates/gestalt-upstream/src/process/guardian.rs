@@ -16,6 +16,7 @@ use rustix::process::{
 use super::confine::{Confined, confine};
 use super::instructions::{COMMAND, Instructions, PREFIX};
 use super::make_undumpable;
+use super::network::{self, Relay};
 use super::support;
 use crate::BoxError;
 
@@ -51,12 +52,21 @@ fn say(text: &str) {
 /// process with it. Nothing gets out of the group: the child may make no other.
 fn guard(text: &str) -> Result<(), BoxError> {
     let instructions: Instructions = serde_json::from_str(text)?;
+    // Where it is not granted, the rule on the proxy's port must do.
+    let own_network = network::leave().is_ok();
     make_undumpable()?;
     setsid()?;
     // What the child leaves behind becomes ours, so that no zombie of it stays for init.
     set_child_subreaper(Some(getpid()))?;
     let daemon = follow(instructions.parent)?;
     let own = getpid().as_raw_nonzero().to_string();
+    if let (true, Some(port), Some(socket)) = (
+        own_network,
+        instructions.proxy_port,
+        &instructions.proxy_socket,
+    ) {
+        Relay::new(port, socket)?.start()?;
+    }
     let mut command = command();
     let child = command.args([COMMAND, "become", &own, text]).spawn()?;
     drop(command);

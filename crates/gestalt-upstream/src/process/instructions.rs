@@ -29,6 +29,8 @@ pub(super) struct Instructions {
     pub(super) writable: Vec<PathBuf>,
     /// The one port that may be connected to.
     pub(super) proxy_port: Option<u16>,
+    /// Where the proxy is reached from a network of the child's own.
+    pub(super) proxy_socket: Option<PathBuf>,
     pub(super) limits: ProcessLimits,
     /// Whether everything must hold.
     pub(super) required: bool,

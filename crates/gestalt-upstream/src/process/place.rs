@@ -37,6 +37,11 @@ impl Yard {
         })
     }
 
+    /// A path for a socket of ours; it must be short (unix(7)).
+    pub(super) fn socket(&self) -> io::Result<PathBuf> {
+        Ok(self.folder.join(random(&self.entropy)?))
+    }
+
     /// Makes a folder for one child, with a folder for temporary files in it.
     pub(super) fn place(&self) -> io::Result<Place> {
         let place = Place(self.folder.join(random(&self.entropy)?));
@@ -79,7 +84,8 @@ impl Drop for Place {
 fn check_private(folder: &Path) -> io::Result<()> {
     let found = std::fs::symlink_metadata(folder)?;
     let ours = found.uid() == rustix::process::geteuid().as_raw();
-    if found.is_dir() && ours && found.permissions().mode() & 0o077 == 0 {
+    let others = found.permissions().mode() & 0o077;
+    if found.is_dir() && ours && others == 0 {
         return Ok(());
     }
     let folder = folder.display();

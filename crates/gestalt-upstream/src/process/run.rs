@@ -109,10 +109,13 @@ impl Processes {
         if launch.process.sandbox_required {
             self.require_sandbox().await?;
         }
-        let place = self.place().map_err(internal)?;
+        let place = self
+            .yard()
+            .and_then(|yard| yard.place())
+            .map_err(internal)?;
         let instructions = self.instructions(&launch, &place)?;
         let variables = environment(launch.process, launch.fields, &place, launch.ticket.url())?;
-        let mut child = self.spawn(&instructions, variables).map_err(internal)?;
+        let mut child = self.spawn(&instructions, &variables).map_err(internal)?;
         let (Some(input), Some(output), Some(errors), Some(pid)) = (
             child.stdin.take(),
             child.stdout.take(),
@@ -145,14 +148,13 @@ impl Processes {
     }
 
     async fn require_sandbox(&self) -> Result<(), UpstreamError> {
-        let support = match self.inner.support.get() {
-            Some(support) => support.clone(),
-            None => {
-                let program = self.inner.settings.program.clone();
-                let tried = tokio::task::spawn_blocking(move || sandbox_support(&program)).await;
-                let tried = tried.map_err(internal)?.map_err(internal)?;
-                self.inner.support.get_or_init(|| tried).clone()
-            }
+        let support = if let Some(support) = self.inner.support.get() {
+            support
+        } else {
+            let program = self.inner.settings.program.clone();
+            let tried = tokio::task::spawn_blocking(move || sandbox_support(&program)).await;
+            let tried = tried.map_err(internal)?.map_err(internal)?;
+            self.inner.support.get_or_init(|| tried)
         };
         let missing = support.missing();
         if missing.is_empty() {
@@ -164,23 +166,25 @@ impl Processes {
         ))
     }
 
-    fn place(&self) -> std::io::Result<Place> {
+    /// A path for a socket that the guardians reach, in a folder that nobody else does.
+    pub(crate) fn socket(&self) -> std::io::Result<PathBuf> {
+        self.yard()?.socket()
+    }
+
+    fn yard(&self) -> std::io::Result<Arc<Yard>> {
         let mut yard = self
             .inner
             .yard
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let made = match &*yard {
-            Some(made) => Arc::clone(made),
-            None => {
-                let run = &self.inner.settings.run_directory;
-                let made = Arc::new(Yard::make(run, self.inner.entropy.clone())?);
-                *yard = Some(Arc::clone(&made));
-                made
-            }
-        };
+        if let Some(made) = &*yard {
+            return Ok(Arc::clone(made));
+        }
+        let run = &self.inner.settings.run_directory;
+        let made = Arc::new(Yard::make(run, self.inner.entropy.clone())?);
+        *yard = Some(Arc::clone(&made));
         drop(yard);
-        made.place()
+        Ok(made)
     }
 
     fn instructions(
@@ -213,6 +217,7 @@ impl Processes {
             writable: checked("writable", &process.writable)?,
             command,
             proxy_port: Some(launch.ticket.port()),
+            proxy_socket: launch.ticket.socket().map(Path::to_owned),
             limits: self.inner.settings.limits,
             required: process.sandbox_required,
         })
@@ -245,7 +250,7 @@ impl Processes {
     fn spawn(
         &self,
         instructions: &Instructions,
-        variables: Vec<(String, Secret)>,
+        variables: &[(String, Secret)],
     ) -> Result<Child, BoxError> {
         let text = serde_json::to_string(instructions)?;
         #[expect(
@@ -262,7 +267,7 @@ impl Processes {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        for (name, value) in &variables {
+        for (name, value) in variables {
             command.env(format!("{PREFIX}{name}"), value.expose());
         }
         Ok(command.spawn()?)
@@ -399,14 +404,15 @@ impl Log {
         } = self;
         let mut first = None;
         said::read(errors, &masker, |said| match said {
-            Said::Line(line) => match line.strip_prefix(OURS) {
-                Some(ours) => {
+            Said::Line(line) => {
+                if let Some(ours) = line.strip_prefix(OURS) {
                     let text = ours.strip_prefix("ended: ").unwrap_or(ours);
                     // Why it was not started says more than that it ended.
                     first.get_or_insert(text.to_owned());
+                } else {
+                    tracing::info!(%plugin, pid, "process: {line}");
                 }
-                None => tracing::info!(%plugin, pid, "process: {line}"),
-            },
+            }
             Said::Cut(line) => tracing::info!(%plugin, pid, "process: {line} [line cut]"),
             Said::Skipped(lines) => {
                 tracing::warn!(%plugin, pid, lines, "process: too many lines, not logged");

@@ -1,5 +1,6 @@
 //! What the kernel can confine children by.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -16,31 +17,31 @@ pub struct SandboxSupport {
     /// The version of the kernel's interface for rules on files and connections (Landlock); 0
     /// where it has none.
     pub landlock: u8,
-    /// Files and folders are closed but for those that are named.
-    pub files: bool,
-    /// Connections go to the egress proxy only.
-    pub connections: bool,
-    /// No signal reaches a process outside.
-    pub signals: bool,
     /// Dangerous system calls are refused.
     pub system_calls: bool,
+    /// A network of their own, which makes connections impossible at other hosts' ports of the
+    /// same number, too. Many machines do not grant it, so that nothing requires it.
+    pub own_network: bool,
 }
 
 impl SandboxSupport {
     /// Whether nothing is missing: what `sandbox: required` asks for.
     pub fn is_whole(&self) -> bool {
-        self.files && self.connections && self.signals && self.system_calls
+        self.missing().is_empty()
     }
 
     /// What is missing, in words.
     pub fn missing(&self) -> Vec<&'static str> {
         let all = [
-            (self.files, "rules on files (Landlock, Linux 5.13)"),
+            (self.landlock >= 1, "rules on files (Landlock, Linux 5.13)"),
             (
-                self.connections,
+                self.landlock >= 4,
                 "rules on connections (Landlock 4, Linux 6.7)",
             ),
-            (self.signals, "rules on signals (Landlock 6, Linux 6.12)"),
+            (
+                self.landlock >= 6,
+                "rules on signals (Landlock 6, Linux 6.12)",
+            ),
             (self.system_calls, "a filter of system calls (seccomp)"),
         ];
         let missing = all.into_iter().filter(|(there, _)| !there);
@@ -52,10 +53,8 @@ impl From<Confined> for SandboxSupport {
     fn from(confined: Confined) -> Self {
         Self {
             landlock: confined.landlock,
-            files: confined.landlock >= 1,
-            connections: confined.landlock >= 4,
-            signals: confined.landlock >= 6,
             system_calls: confined.system_calls,
+            own_network: confined.own_network,
         }
     }
 }
@@ -96,7 +95,8 @@ pub fn sandbox_support(program: &Path) -> Result<SandboxSupport, BoxError> {
 
 /// The process's side: confines itself and says what held.
 pub(super) fn probe() -> Result<(), BoxError> {
-    let confined = confine(&Instructions {
+    let own_network = super::network::leave().is_ok();
+    let mut confined = confine(&Instructions {
         parent: 0,
         command: "/proc/self/exe".into(),
         arguments: Vec::new(),
@@ -105,10 +105,11 @@ pub(super) fn probe() -> Result<(), BoxError> {
         readable: Vec::new(),
         writable: Vec::new(),
         proxy_port: None,
+        proxy_socket: None,
         limits: ProcessLimits::default(),
         required: false,
     })?;
-    use std::io::Write as _;
+    confined.own_network = own_network;
     let text = serde_json::to_string(&confined)?;
     Ok(writeln!(std::io::stdout(), "{text}")?)
 }

@@ -8,7 +8,7 @@ use super::*;
 async fn proxy(rules: EgressRules, resolver: Resolver) -> (Proxy, Ticket) {
     let plugin = "test".parse().unwrap();
     let ways_out = (Arc::new(Settings::default()), resolver, Tls::default());
-    let proxy = Proxy::start(&plugin, Policy::of_rules(rules), ways_out)
+    let proxy = Proxy::start(&plugin, Policy::of_rules(rules), ways_out, None)
         .await
         .unwrap();
     let ticket = proxy.admit(&Entropy::System).unwrap();

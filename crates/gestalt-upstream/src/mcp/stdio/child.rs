@@ -320,7 +320,7 @@ impl Reader {
                 let line = buffer.split_to(searched + end + 1).freeze();
                 searched = 0;
                 let bytes = line.len();
-                match self.message(line) {
+                match self.message(&line) {
                     Done::Taken | Done::Reply(_) | Done::TooSlow(_) => {}
                     Done::Wasted => wasted += bytes,
                     Done::Garbage => {
@@ -348,7 +348,7 @@ impl Reader {
         }
     }
 
-    fn message(&self, line: Bytes) -> Done {
+    fn message(&self, line: &Bytes) -> Done {
         let line = trimmed(line);
         if line.is_empty() {
             return Done::Wasted;
@@ -374,7 +374,7 @@ impl Reader {
     }
 }
 
-fn trimmed(line: Bytes) -> Bytes {
+fn trimmed(line: &Bytes) -> Bytes {
     let text = line.trim_ascii();
     line.slice_ref(text)
 }

@@ -233,7 +233,8 @@ impl Pool {
         let internal = |error: BoxError| UpstreamError::Internal(error);
         let start = || {
             let policy = Policy::of_rules(self.rules.clone());
-            Proxy::start(&self.plugin, policy, self.ways_out.clone())
+            let socket = self.processes.socket().ok();
+            Proxy::start(&self.plugin, policy, self.ways_out.clone(), socket)
         };
         let proxy = self.proxy.get_or_try_init(start).await;
         let proxy = proxy.map_err(|error| internal(error.into()))?;

@@ -109,7 +109,9 @@ async fn s54_a_child_connects_to_nothing_but_its_own_proxy() {
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let path = folder.path().join("socket");
     let unix = UnixListener::bind(&path).unwrap();
-    let (mine, other) = (Setting::new().build(), Setting::new().build());
+    let (mine, other) = (Setting::new(), Setting::new().build());
+    let program = mine.settings.processes.program.clone();
+    let mine = mine.build();
     let (ada, eve) = (mine.client("ada").await, other.client("eve").await);
     let proxy = |did: serde_json::Value| -> u16 {
         let url = did["value"]["http_proxy"].as_str().unwrap();
@@ -121,6 +123,11 @@ async fn s54_a_child_connects_to_nothing_but_its_own_proxy() {
     assert_eq!(connected["value"], "connected");
     for port in [tcp.local_addr().unwrap().port(), foreign, 22, 80, 443] {
         ada.refused("connect", json!(["127.0.0.1", port])).await;
+    }
+    // The same port at another address: rules on ports would let it through.
+    if sandbox_support(&program).unwrap().own_network {
+        let _elsewhere = TcpListener::bind(("127.0.0.2", own)).await.unwrap();
+        ada.refused("connect", json!(["127.0.0.2", own])).await;
     }
     let (inet, inet6, local, netlink, packet) = (
         libc::AF_INET,
