@@ -53,7 +53,7 @@ fn say(text: &str) {
 fn guard(text: &str) -> Result<(), BoxError> {
     let instructions: Instructions = serde_json::from_str(text)?;
     // Where it is not granted, the rule on the proxy's port must do.
-    let own_network = network::leave().is_ok();
+    let own_network = instructions.proxy_socket.is_some() && network::leave().is_ok();
     make_undumpable()?;
     setsid()?;
     // What the child leaves behind becomes ours, so that no zombie of it stays for init.

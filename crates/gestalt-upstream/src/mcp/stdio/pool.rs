@@ -65,8 +65,29 @@ struct Slot {
 
 #[derive(Default)]
 struct State {
-    child: Option<Arc<Child>>,
+    /// The child, and when its start began.
+    child: Option<(Arc<Child>, Instant)>,
     failures: Failures,
+}
+
+impl State {
+    fn is(&self, child: &Arc<Child>) -> bool {
+        let held = self.child.as_ref();
+        held.is_some_and(|(held, _)| Arc::ptr_eq(held, child))
+    }
+
+    /// Takes out a child that is gone, and notes it if that was its own doing.
+    fn bury(&mut self) {
+        let gone = self.child.take_if(|(child, _)| child.is_gone());
+        if let Some((child, began)) = gone {
+            if child.was_stopped() {
+                self.failures = Failures::default();
+            } else {
+                let now = Instant::now();
+                self.failures.note(now - began, now);
+            }
+        }
+    }
 }
 
 /// How often in a row it failed, and until when it is left alone.
@@ -104,8 +125,9 @@ impl Slot {
     }
 
     fn child(&self) -> Option<Arc<Child>> {
-        let child = self.state().child.clone();
-        child.filter(|child| !child.is_gone())
+        let state = self.state();
+        let (child, _) = state.child.as_ref()?;
+        (!child.is_gone()).then(|| Arc::clone(child))
     }
 }
 
@@ -162,7 +184,11 @@ impl Pool {
         if let Some(child) = slot.child() {
             return Ok(child);
         }
-        let wait = slot.state().failures.wait(Instant::now());
+        let wait = {
+            let mut state = slot.state();
+            state.bury();
+            state.failures.wait(Instant::now())
+        };
         if let Some(wait) = wait {
             let plugin = &self.plugin;
             let seconds = wait.as_secs() + 1;
@@ -173,8 +199,8 @@ impl Pool {
         let began = Instant::now();
         match self.start(key, authority).await {
             Ok(child) => {
-                slot.state().child = Some(Arc::clone(&child));
-                tokio::spawn(self.keeper(key, &slot).keep(Arc::downgrade(&child), began));
+                slot.state().child = Some((Arc::clone(&child), began));
+                tokio::spawn(self.keeper(key, &slot).keep(Arc::downgrade(&child)));
                 Ok(child)
             }
             Err(error) => {
@@ -190,14 +216,7 @@ impl Pool {
     /// Ends a child and forgets it, without taking that for a failure.
     pub(super) fn discard(&self, key: &Key, child: &Arc<Child>) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |slot: &Arc<Slot>| {
-            let state = slot.state();
-            state
-                .child
-                .as_ref()
-                .is_none_or(|found| Arc::ptr_eq(found, child))
-        };
-        if slots.get(key).is_some_and(is_it) {
+        if slots.get(key).is_some_and(|slot| slot.state().is(child)) {
             slots.remove(key);
         }
         child.kill();
@@ -331,7 +350,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    async fn keep(self, child: Weak<Child>, began: Instant) {
+    async fn keep(self, child: Weak<Child>) {
         let Some(ended) = child.upgrade().map(|child| child.end()) else {
             return;
         };
@@ -360,30 +379,20 @@ impl Keeper {
             }
         }
         if let Some(child) = child.upgrade() {
-            self.clear(&child, began);
+            self.clear(&child);
         }
     }
 
-    fn clear(&self, child: &Arc<Child>, began: Instant) {
+    fn clear(&self, child: &Arc<Child>) {
         self.sessions.forget(child);
         let Some(slot) = self.slot.upgrade() else {
             return;
         };
         let mut state = slot.state();
-        if !state
-            .child
-            .as_ref()
-            .is_some_and(|found| Arc::ptr_eq(found, child))
-        {
+        if !state.is(child) {
             return;
         }
-        state.child = None;
-        if child.was_stopped() {
-            state.failures = Failures::default();
-        } else {
-            let now = Instant::now();
-            state.failures.note(now - began, now);
-        }
+        state.bury();
         drop(state);
         if let Some(slots) = self.slots.upgrade().filter(|_| child.was_stopped()) {
             let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);

@@ -65,6 +65,21 @@ async fn s54_a_child_does_not_read_the_config_the_database_or_anything_else() {
 }
 
 #[tokio::test]
+async fn s54_a_child_inherits_no_open_file_of_the_daemon() {
+    let setting = Setting::new();
+    let path = setting.state().join("gestalt.db");
+    let open = std::fs::File::create(path).unwrap();
+    let world = setting.build();
+    let client = world.client("ada").await;
+    let script = r#"for f in /proc/$PPID/fd/*; do readlink "$f"; done"#;
+    let did = client.did("run", json!(["sh", "-c", script])).await;
+    let files = did["value"].as_str().unwrap();
+    assert!(files.contains("pipe:"), "{files}");
+    assert!(!files.contains("gestalt.db"), "{files}");
+    drop(open);
+}
+
+#[tokio::test]
 async fn s54_a_child_does_not_read_the_memory_of_the_daemon_or_of_another_child() {
     let world = Setting::new().build();
     let (ada, eve) = (world.client("ada").await, world.client("eve").await);
@@ -154,6 +169,26 @@ async fn s54_a_child_connects_to_nothing_but_its_own_proxy() {
     let opened = ada.did("socket", json!([inet, libc::SOCK_STREAM, 0])).await;
     assert_eq!(opened["value"], "opened");
     drop((udp, unix));
+}
+
+#[tokio::test]
+async fn s54_without_a_network_of_its_own_only_the_port_of_the_proxy_is_open() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut setting = Setting::new();
+    // A socket's path must be short: the proxy has none here, and the child no own network.
+    let deep = setting.state().join("d".repeat(100));
+    setting.settings.processes.run_directory = deep;
+    let world = setting.build();
+    let client = world.client("ada").await;
+    let variables = client.did("environment", json!([])).await;
+    let url = variables["value"]["http_proxy"].as_str().unwrap();
+    let own: u16 = url.rsplit_once(':').unwrap().1.parse().unwrap();
+    let connected = client.did("connect", json!(["127.0.0.1", own])).await;
+    assert_eq!(connected["value"], "connected");
+    for port in [listener.local_addr().unwrap().port(), 22, 80, 443] {
+        let did = client.did("connect", json!(["127.0.0.1", port])).await;
+        assert_eq!(did["refused"], "PermissionError", "{port}");
+    }
 }
 
 #[tokio::test]

@@ -35,6 +35,18 @@ async fn s56_a_child_that_crashes_is_said_to_and_started_less_and_less_often() {
 }
 
 #[tokio::test]
+async fn s56_a_child_that_every_call_ends_is_not_started_for_each() {
+    let world = Setting::new().build();
+    for _ in 0..2 {
+        let client = world.client("ada").await;
+        client.call("exit", json!([1])).await.unwrap_err();
+    }
+    let error = world.stranger("ada").begin().await.unwrap_err().to_string();
+    assert!(error.ends_with("is started again in 1 s."), "{error}");
+    world.client("eve").await.did("pid", json!([])).await;
+}
+
+#[tokio::test]
 async fn s56_a_program_that_is_none_is_said_to_be() {
     let mut setting = Setting::new();
     setting.process.command = setting.process.readable[0].join("server.py");
