@@ -40,6 +40,10 @@ pub use call::relay::Sent;
 pub use gestalt_upstream::mcp::{Answer, AnswerBody, Era, Event, Events, Listening, Message};
 pub use gestalt_upstream::{Arguments, BoxedBody, ReplyBody, RequestBody, UpstreamError};
 pub use mcp::{Offer, Offers};
+pub use gestalt_upstream::{
+    Arguments, BoxedBody, ReplyBody, RequestBody, SandboxSupport, make_undumpable, sandbox_exec,
+    sandbox_support,
+};
 pub use open::OpenError;
 pub use operations::audit::verify_offline;
 pub use operations::backup::{Restored, backup_offline, restore};

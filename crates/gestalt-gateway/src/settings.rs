@@ -8,7 +8,9 @@ use gestalt_core::{Clock, Entropy, Secret};
 
 pub use crate::authorize::policy::{Effect, PolicySettings, RuleSettings};
 pub use gestalt_store::{Database, Settings as StoreSettings};
-pub use gestalt_upstream::{Resolver, Settings as UpstreamSettings};
+pub use gestalt_upstream::{
+    ProcessLimits, ProcessSettings, Resolver, Settings as UpstreamSettings,
+};
 pub use gestalt_vault::Argon2Cost;
 
 /// Everything the gateway is told at start.

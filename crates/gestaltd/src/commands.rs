@@ -77,6 +77,24 @@ enum Command {
         #[command(subcommand)]
         command: audit::Command,
     },
+    /// Become a confined child process; the daemon starts it, nobody else
+    #[command(hide = true)]
+    SandboxExec {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+impl Arguments {
+    /// Runs the one command that must be run before there is a second thread.
+    pub fn run_alone(&self) -> Option<ExitCode> {
+        match &self.command {
+            Some(Command::SandboxExec { arguments }) => {
+                Some(gestalt_gateway::sandbox_exec(arguments))
+            }
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -197,6 +215,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             command: KeysCommand::Rotate { purpose },
         } => admin::rotate_key(files, &purpose).await,
         Command::Audit { command } => audit::run(files, &command).await,
+        Command::SandboxExec { .. } => Err(Failure::new("it is too late to be confined")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,6 +13,10 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // It confines its thread, and must be the only one.
+    if let Some(ended) = arguments.run_alone() {
+        return ended;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

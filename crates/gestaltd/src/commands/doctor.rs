@@ -79,6 +79,7 @@ pub(super) async fn run(files: &ConfigFiles, options: &Options) -> Result<(), Fa
             let config = loaded.config();
             permissions(&paths, config, &mut findings);
             exposure(config, &mut findings);
+            confinement(&mut findings);
             store(config, &paths, &mut findings).await;
         }
     }
@@ -146,6 +147,40 @@ fn exposure(config: &Config, findings: &mut Findings) {
     }
     if config.audit.checkpoint_file.is_none() {
         findings.found(Level::Warning, "audit checkpoints are kept in the database only", "Set `audit.checkpoint.file` to a place outside it, so that a rewritten trail is found.");
+    }
+}
+
+/// What MCP servers that the daemon starts can be confined by.
+fn confinement(findings: &mut Findings) {
+    let fix = "Nothing to do without plugins that start processes. Otherwise use a newer kernel, \
+               or let the container have Landlock and seccomp; `sandbox: required` refuses to \
+               start a process without them.";
+    match gestalt_gateway::sandbox_support(Path::new("/proc/self/exe")) {
+        Ok(support) if support.is_whole() && support.own_network => findings.ok(format!(
+            "processes are confined: files, connections, signals (Landlock {}), system calls, \
+             and a network of their own",
+            support.landlock
+        )),
+        // Common in containers, and no reason to warn of.
+        Ok(support) if support.is_whole() => findings.ok(format!(
+            "processes are confined: files, connections, signals (Landlock {}) and system calls; \
+             they could reach other hosts at the port that their proxy has, since the kernel \
+             grants no network of their own",
+            support.landlock
+        )),
+        Ok(support) => findings.found(
+            Level::Warning,
+            format!(
+                "processes are not wholly confined: the kernel lacks {}",
+                support.missing().join(", ")
+            ),
+            fix,
+        ),
+        Err(error) => findings.found(
+            Level::Warning,
+            format!("processes cannot be confined: {error}"),
+            fix,
+        ),
     }
 }
 

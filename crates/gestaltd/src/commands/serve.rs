@@ -32,6 +32,9 @@ pub(super) async fn run(files: &ConfigFiles) -> Result<(), Failure> {
         .get("GESTALT_LOG")
         .unwrap_or_else(|| LOG.to_owned());
     telemetry::start(&filter).map_err(|error| Failure::new(error.to_string()))?;
+    if let Err(error) = gestalt_gateway::make_undumpable() {
+        tracing::warn!("other processes of this user may read the daemon's memory: {error}");
+    }
     let (paths, generated) = files.or_generate()?;
     let demo_socket = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))
         .await
