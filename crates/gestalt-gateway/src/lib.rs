@@ -37,13 +37,13 @@ pub use authenticate::caller::{Caller, Method, Permission};
 pub use authenticate::presented::Presented;
 pub use call::from_upstream as refusal_of;
 pub use call::relay::Sent;
+pub use gestalt_upstream::UpstreamError;
 pub use gestalt_upstream::mcp::{Answer, AnswerBody, Era, Event, Events, Listening, Message};
-pub use gestalt_upstream::{Arguments, BoxedBody, ReplyBody, RequestBody, UpstreamError};
-pub use mcp::{Offer, Offers};
 pub use gestalt_upstream::{
     Arguments, BoxedBody, ReplyBody, RequestBody, SandboxSupport, make_undumpable, sandbox_exec,
     sandbox_support,
 };
+pub use mcp::{Offer, Offers};
 pub use open::OpenError;
 pub use operations::audit::verify_offline;
 pub use operations::backup::{Restored, backup_offline, restore};

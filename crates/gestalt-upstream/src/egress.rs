@@ -17,6 +17,6 @@ pub(crate) use client::{Arrived, Outgoing};
 pub(crate) use connect::Tls;
 pub use policy::{Denied, NotPublic, Reason};
 pub(crate) use policy::{Origin, Policy, fetch_policy};
-pub(crate) use redirect::target;
 pub(crate) use proxy::{Proxy, Ticket};
+pub(crate) use redirect::target;
 pub use resolve::{FixedAnswers, Resolver};

@@ -328,6 +328,8 @@ fn check(
 
 /// Checks every section, so that one run shows all that is wrong.
 fn build(document: &Document, checker: &mut Checker<'_>) -> Option<Config> {
+    // Manifests come later, and hold no secrets.
+    let files = checker.sources.paths();
     let section = &document.server;
     let server = section.check(checker);
     let sessions = section.sessions(checker);
@@ -373,6 +375,7 @@ fn build(document: &Document, checker: &mut Checker<'_>) -> Option<Config> {
         mcp: section.mcp(),
         limits: section.limits(),
         state_folder: checker.state_folder.clone()?,
+        files,
         plugins,
         authorization,
     })

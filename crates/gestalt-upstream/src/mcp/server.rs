@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gestalt_core::mcp::{McpServer, McpTransport};
+use gestalt_core::plugin::Plugin;
 use http::StatusCode;
 use tokio::sync::OnceCell;
 
@@ -15,6 +16,7 @@ use super::http::Http;
 use super::listing::{Collecting, Listing};
 use super::probe;
 use super::sessions::Sessions;
+use super::stdio::Stdio;
 use super::transport::Transport;
 use crate::egress::Egress;
 use crate::{McpLimits, Settings, Upstream, UpstreamError};
@@ -39,6 +41,7 @@ impl Server {
     /// [`UpstreamError::Config`], with the place in the definition.
     pub(crate) fn new(
         upstream: &Upstream,
+        plugin: &Plugin,
         definition: &McpServer,
         egress: Egress,
     ) -> Result<Self, UpstreamError> {
@@ -50,10 +53,13 @@ impl Server {
                 egress.clone(),
                 Arc::clone(&settings),
             )?),
-            McpTransport::Stdio(_) => {
-                let message = "processes are not started here yet";
-                return Err(UpstreamError::config("surfaces.mcp.command", message));
-            }
+            McpTransport::Stdio(process) => Transport::Stdio(Stdio::new(
+                upstream,
+                &plugin.name,
+                process,
+                &plugin.egress,
+                definition.timeout,
+            )),
         };
         let transport = Arc::new(transport);
         let McpLimits {

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::exchange::{Answer, Authority, Listening, Message, Whose};
 use super::http::Http;
+use super::stdio::Stdio;
 use crate::UpstreamError;
 
 /// How a server is reached. Whatever status it answers with is told; an answer that is no
@@ -12,6 +13,8 @@ use crate::UpstreamError;
 pub(crate) enum Transport {
     /// Streamable HTTP.
     Http(Http),
+    /// Standard input and output of a process.
+    Stdio(Stdio),
 }
 
 impl Transport {
@@ -19,11 +22,12 @@ impl Transport {
     pub(crate) async fn send(
         &self,
         message: Message,
-        _: &Whose,
+        whose: &Whose,
         authority: &Authority,
     ) -> Result<Answer, UpstreamError> {
         match self {
             Self::Http(http) => http.send(message, authority).await,
+            Self::Stdio(stdio) => stdio.send(&message, whose, authority).await,
         }
     }
 
@@ -32,11 +36,15 @@ impl Transport {
     pub(crate) async fn listen(
         &self,
         listening: &Listening,
-        _: &Whose,
+        whose: &Whose,
         authority: &Authority,
     ) -> Result<Answer, UpstreamError> {
         match self {
             Self::Http(http) => http.listen(listening, authority).await,
+            Self::Stdio(stdio) => {
+                let session = listening.session.as_deref().unwrap_or_default();
+                Ok(stdio.listen(session, whose))
+            }
         }
     }
 
@@ -44,11 +52,16 @@ impl Transport {
     pub(crate) async fn end(
         &self,
         session: &str,
-        _: &Whose,
+        whose: &Whose,
         authority: &Authority,
     ) -> Result<(), UpstreamError> {
         match self {
             Self::Http(http) => http.end(session, authority).await,
+            Self::Stdio(stdio) => {
+                // One that is not known has ended.
+                let _status = stdio.end(session, whose);
+                Ok(())
+            }
         }
     }
 
@@ -56,6 +69,7 @@ impl Transport {
     pub(crate) fn refused(&self, status: StatusCode) -> UpstreamError {
         match self {
             Self::Http(http) => http.refused(status),
+            Self::Stdio(_) => UpstreamError::answer(format!("The process answered {status}.")),
         }
     }
 }

@@ -138,7 +138,7 @@ fn mcp(
     if let Some(known) = previous.filter(|known| known.is(definition, egress)) {
         return Ok(Some(Arc::clone(known)));
     }
-    let server = Server::new(upstream, definition, egress.clone())?;
+    let server = Server::new(upstream, plugin, definition, egress.clone())?;
     Ok(Some(Arc::new(server)))
 }
 

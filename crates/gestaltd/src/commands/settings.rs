@@ -6,8 +6,8 @@ use gestalt_core::{Clock, Entropy};
 use gestalt_gateway::settings::{
     Argon2Cost, AuditSettings, CacheSettings, CatalogueSettings, Database as StoreDatabase,
     Durability as GatewayDurability, Effect as RuleEffect, LimitSettings, LocalLogin,
-    LoginSettings, PolicySettings, Resolver, RuleSettings, Settings, StoreSettings, TokenSettings,
-    UpstreamSettings,
+    LoginSettings, PolicySettings, ProcessSettings, Resolver, RuleSettings, Settings,
+    StoreSettings, TokenSettings, UpstreamSettings,
 };
 use url::Url;
 
@@ -33,7 +33,10 @@ pub(crate) struct UnknownLogin(String);
 pub(crate) fn gateway_settings(config: &Config) -> Result<Settings, UnknownLogin> {
     Ok(Settings {
         store: store_settings(config),
-        upstream: upstream_settings(&config.limits),
+        upstream: UpstreamSettings {
+            processes: process_settings(config),
+            ..upstream_settings(&config.limits)
+        },
         resolver: Resolver::System,
         root_key: config.server.encryption_key.clone(),
         previous_root_keys: config.server.previous_encryption_keys.clone(),
@@ -110,6 +113,20 @@ fn upstream_settings(limits: &LimitConfig) -> UpstreamSettings {
         max_buffered_bytes: limits.max_buffered_bytes,
         max_redirects: limits.max_redirects,
         ..UpstreamSettings::default()
+    }
+}
+
+/// Children live beside the store, and see neither it nor the config.
+fn process_settings(config: &Config) -> ProcessSettings {
+    let mut protected = config.files.clone();
+    if let Database::Sqlite(file) = &config.store.database {
+        protected.push(file.clone());
+    }
+    protected.extend(config.audit.checkpoint_file.clone());
+    ProcessSettings {
+        run_directory: config.state_folder.join("run"),
+        protected,
+        ..ProcessSettings::default()
     }
 }
 

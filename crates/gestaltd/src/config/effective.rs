@@ -30,6 +30,8 @@ pub struct Config {
     pub limits: LimitConfig,
     /// The folder for what can be made again: prepared documents, documents by URL.
     pub state_folder: PathBuf,
+    /// The config's own files, which no child may read.
+    pub files: Vec<PathBuf>,
     /// The plugins this build can serve, in the order of their names.
     pub plugins: Vec<Plugin>,
     /// Rules; `None` lets every authenticated subject invoke every plugin.

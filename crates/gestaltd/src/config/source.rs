@@ -71,6 +71,11 @@ impl Sources {
         self.files.len() - 1
     }
 
+    /// The files that were read so far.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        self.files.iter().map(|file| file.path.clone()).collect()
+    }
+
     /// How many files were read.
     pub(super) fn len(&self) -> usize {
         self.files.len()
