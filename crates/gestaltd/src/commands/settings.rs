@@ -1,5 +1,6 @@
 //! From the config to what the gateway is told.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gestalt_core::{Clock, Entropy};
@@ -123,9 +124,11 @@ fn process_settings(config: &Config) -> ProcessSettings {
         protected.push(file.clone());
     }
     protected.extend(config.audit.checkpoint_file.clone());
+    // A child does not start where the daemon did.
+    let whole = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
     ProcessSettings {
-        run_directory: config.state_folder.join("run"),
-        protected,
+        run_directory: whole(config.state_folder.join("run")),
+        protected: protected.into_iter().map(whole).collect(),
         ..ProcessSettings::default()
     }
 }
