@@ -12,6 +12,7 @@ mod environment;
 mod filter;
 mod guardian;
 mod instructions;
+mod life;
 mod network;
 mod place;
 mod run;

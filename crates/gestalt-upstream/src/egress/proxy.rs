@@ -5,12 +5,11 @@
 //! child a secret of its own, which dies with it. What passes through is the child's: nothing
 //! is added to it, masked in it or kept of it.
 
+mod tunnel;
+
 use std::collections::HashSet;
-use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,13 +26,14 @@ use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
+use self::tunnel::pipe;
 use super::connect::{Connector, Dialler, Tls, TooSlow};
 use super::policy::{Denied, Policy, Reason};
 use super::resolve::Resolver;
@@ -49,8 +49,6 @@ const HEAD: Duration = Duration::from_secs(10);
 /// How long no connection is taken after one could not be: out of files, most likely, and
 /// those that are open must end first.
 const AFTER_FAULT: Duration = Duration::from_millis(100);
-/// Bytes that a tunnel moves at once.
-const PIECE: usize = 16 << 10;
 
 /// Headers that are for one connection only (RFC 9110 §7.6.1), and the proxy's own.
 const OF_THE_HOP: [&str; 9] = [
@@ -268,7 +266,7 @@ impl Desk {
         if let Some((upgrade, to)) = asked
             && let Ok(from) = upgrade.await
         {
-            self.pipe(TokioIo::new(from), to).await;
+            pipe(TokioIo::new(from), to, self.settings.idle_timeout).await;
         }
     }
 
@@ -337,48 +335,6 @@ impl Desk {
     fn denied(&self, denied: &Denied) -> Response<BoxedBody> {
         tracing::warn!(plugin = %self.plugin, "process: a connection is refused: {denied}");
         said(StatusCode::FORBIDDEN, &denied.to_string())
-    }
-
-    /// Moves bytes both ways until both sides have ended or neither says anything any more.
-    async fn pipe(&self, child: impl AsyncRead + AsyncWrite, host: TcpStream) {
-        let (child_in, child_out) = tokio::io::split(child);
-        let (host_in, host_out) = host.into_split();
-        let moved = AtomicU64::new(0);
-        let both = async {
-            tokio::join!(
-                copy(child_in, host_out, &moved),
-                copy(host_in, child_out, &moved)
-            )
-        };
-        until_idle(both, self.settings.idle_timeout, &moved).await;
-    }
-}
-
-async fn copy(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    moved: &AtomicU64,
-) -> std::io::Result<()> {
-    let mut piece = vec![0; PIECE];
-    loop {
-        let read = from.read(&mut piece).await?;
-        if read == 0 {
-            return to.shutdown().await;
-        }
-        to.write_all(&piece[..read]).await?;
-        moved.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-async fn until_idle<T>(work: impl Future<Output = T>, limit: Duration, moved: &AtomicU64) {
-    let mut work = pin!(work);
-    let mut before = 0;
-    while timeout(limit, work.as_mut()).await.is_err() {
-        let now = moved.load(Ordering::Relaxed);
-        if now == before {
-            return;
-        }
-        before = now;
     }
 }
 

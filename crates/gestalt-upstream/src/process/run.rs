@@ -1,24 +1,21 @@
 //! A child from its start to its end.
 
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gestalt_core::mcp::McpProcess;
 use gestalt_core::name::PluginName;
 use gestalt_core::{Entropy, Secret};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::{OnceCell, Semaphore, watch};
 
 use super::confine::readable_by_all;
 use super::environment::{arguments, environment, find};
 use super::instructions::{COMMAND, Instructions, PREFIX};
+use super::life::{Group, Life, Log};
 use super::place::{Place, Yard};
-use super::said::{self, Said};
 use super::{ProcessSettings, SandboxSupport, sandbox_support};
 use crate::egress::Ticket;
 use crate::mask::Masker;
@@ -36,7 +33,7 @@ struct Inner {
     room: Arc<Semaphore>,
     /// Made when the first child is.
     yard: Mutex<Option<Arc<Yard>>>,
-    support: OnceLock<SandboxSupport>,
+    support: OnceCell<SandboxSupport>,
 }
 
 /// What is to be started.
@@ -83,7 +80,7 @@ impl Processes {
                 entropy,
                 room,
                 yard: Mutex::default(),
-                support: OnceLock::new(),
+                support: OnceCell::new(),
             }),
         }
     }
@@ -106,9 +103,7 @@ impl Processes {
                 self.inner.settings.max_processes
             ))
         })?;
-        if launch.process.sandbox_required {
-            self.require_sandbox().await?;
-        }
+        self.check_support(launch.process.sandbox_required).await?;
         let place = self
             .yard()
             .and_then(|yard| yard.place())
@@ -124,7 +119,7 @@ impl Processes {
         ) else {
             return Err(internal("a child has no pipes"));
         };
-        let group = Arc::new(Group(Mutex::new(Some(pid))));
+        let group = Arc::new(Group::new(pid));
         let followed = pidfd_open(pid, PidfdFlags::empty()).map_err(internal)?;
         let (told, ended) = watch::channel(None);
         let life = Life {
@@ -147,17 +142,19 @@ impl Processes {
         })
     }
 
-    async fn require_sandbox(&self) -> Result<(), UpstreamError> {
-        let support = if let Some(support) = self.inner.support.get() {
-            support
-        } else {
+    /// Finds out once what the kernel can confine children by, and says what is missing.
+    async fn check_support(&self, required: bool) -> Result<(), UpstreamError> {
+        let try_out = || async {
             let program = self.inner.settings.program.clone();
             let tried = tokio::task::spawn_blocking(move || sandbox_support(&program)).await;
-            let tried = tried.map_err(internal)?.map_err(internal)?;
-            self.inner.support.get_or_init(|| tried)
+            let support = tried.map_err(internal)?.map_err(internal)?;
+            for what in support.missing() {
+                tracing::warn!("processes are not wholly confined: the kernel lacks {what}");
+            }
+            Ok::<_, UpstreamError>(support)
         };
-        let missing = support.missing();
-        if missing.is_empty() {
+        let missing = self.inner.support.get_or_try_init(try_out).await?.missing();
+        if missing.is_empty() || !required {
             return Ok(());
         }
         Err(UpstreamError::config(
@@ -314,111 +311,5 @@ impl Handle {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-/// The process group of a guardian; `None` once its number may be somebody else's.
-struct Group(Mutex<Option<Pid>>);
-
-impl Group {
-    fn kill(&self) {
-        let leader = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(leader) = *leader {
-            // Either may be gone already; before it leads a group, the guardian is alone.
-            let _ = kill_process_group(leader, Signal::KILL);
-            let _ = kill_process(leader, Signal::KILL);
-        }
-    }
-
-    fn forget(&self) {
-        let mut leader = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *leader = None;
-    }
-}
-
-/// What goes when a child does.
-struct Life {
-    child: Child,
-    group: Arc<Group>,
-    place: Option<Place>,
-    _room: OwnedSemaphorePermit,
-    _ticket: Ticket,
-}
-
-impl Life {
-    async fn follow(
-        mut self,
-        followed: OwnedFd,
-        log: Log,
-        errors: ChildStderr,
-        told: watch::Sender<Option<Ended>>,
-    ) {
-        let log = tokio::spawn(log.follow(errors));
-        #[expect(
-            deprecated,
-            reason = "unsound for what does not own its descriptor only, and this one does"
-        )]
-        if let Ok(followed) = AsyncFd::with_interest(followed, Interest::READABLE) {
-            // The guardian is dead then, but its number is still its own.
-            let _ = followed.readable().await;
-        }
-        self.group.kill();
-        self.group.forget();
-        let status = self.child.wait().await;
-        // Everything that could write there is dead.
-        let said = log.await.ok().flatten();
-        let reason = match (said, status) {
-            (Some(said), _) => said,
-            (None, Ok(status)) => status.to_string(),
-            (None, Err(error)) => error.to_string(),
-        };
-        let place = self.place.take();
-        let _ = tokio::task::spawn_blocking(move || drop(place)).await;
-        let _ = told.send(Some(Ended(reason.into())));
-    }
-}
-
-impl Drop for Life {
-    fn drop(&mut self) {
-        self.group.kill();
-    }
-}
-
-/// How our own program begins what it says.
-const OURS: &str = "sandbox-exec: ";
-
-/// Where a child's standard error goes.
-struct Log {
-    plugin: PluginName,
-    pid: i32,
-    masker: Masker,
-}
-
-impl Log {
-    /// Logs everything; gives what our own program said first.
-    async fn follow(self, errors: ChildStderr) -> Option<String> {
-        let Self {
-            plugin,
-            pid,
-            masker,
-        } = self;
-        let mut first = None;
-        said::read(errors, &masker, |said| match said {
-            Said::Line(line) => {
-                if let Some(ours) = line.strip_prefix(OURS) {
-                    let text = ours.strip_prefix("ended: ").unwrap_or(ours);
-                    // Why it was not started says more than that it ended.
-                    first.get_or_insert(text.to_owned());
-                } else {
-                    tracing::info!(%plugin, pid, "process: {line}");
-                }
-            }
-            Said::Cut(line) => tracing::info!(%plugin, pid, "process: {line} [line cut]"),
-            Said::Skipped(lines) => {
-                tracing::warn!(%plugin, pid, lines, "process: too many lines, not logged");
-            }
-        })
-        .await;
-        first
     }
 }

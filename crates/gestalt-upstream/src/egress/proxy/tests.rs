@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use gestalt_core::host::{AddressRange, EgressRules};
 
 use super::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// A proxy, and somebody who is let in.
 async fn proxy(rules: EgressRules, resolver: Resolver) -> (Proxy, Ticket) {

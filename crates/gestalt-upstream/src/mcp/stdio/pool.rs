@@ -1,8 +1,10 @@
 //! The children of one plugin: one for each subject and credential, or one for all.
 
+mod failures;
+mod keeper;
+
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use gestalt_core::Entropy;
@@ -12,8 +14,10 @@ use gestalt_core::name::PluginName;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+use self::failures::Failures;
+use self::keeper::Keeper;
 use super::calls::Askable;
 use super::child::{Child, Made};
 use super::sessions::Sessions;
@@ -26,11 +30,6 @@ use crate::{BoxError, Settings, Upstream, UpstreamError};
 
 /// The version that a child of the legacy era is spoken to in, unless it knows older ones only.
 const LEGACY: &str = "2025-11-25";
-/// A child that lived for this long did not fail to start.
-const SETTLED: Duration = Duration::from_mins(1);
-/// Longest wait between two starts of a child that keeps failing.
-const MAX_WAIT: Duration = Duration::from_mins(1);
-
 /// Which child.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
@@ -87,35 +86,6 @@ impl State {
                 self.failures.note(now - began, now);
             }
         }
-    }
-}
-
-/// How often in a row it failed, and until when it is left alone.
-#[derive(Default)]
-struct Failures {
-    count: u32,
-    until: Option<Instant>,
-}
-
-impl Failures {
-    /// Notes one: the first is followed by a start at once, further ones by 1, 2, 4… seconds.
-    fn note(&mut self, lived: Duration, now: Instant) {
-        self.count = if lived >= SETTLED { 1 } else { self.count + 1 };
-        let wait = match self.count {
-            0 | 1 => Duration::ZERO,
-            count => Duration::from_secs(1 << (count - 2).min(16)).min(MAX_WAIT),
-        };
-        self.until = Some(now + wait);
-    }
-
-    /// Whether another one soon would be one in a row.
-    fn count_still(&self, now: Instant) -> bool {
-        self.until.is_some_and(|until| now < until + SETTLED)
-    }
-
-    fn wait(&self, now: Instant) -> Option<Duration> {
-        let left = self.until?.saturating_duration_since(now);
-        (!left.is_zero()).then_some(left)
     }
 }
 
@@ -339,71 +309,6 @@ impl Pool {
     }
 }
 
-/// Ends a child that is idle, and clears up after one that ended.
-struct Keeper {
-    slots: Weak<Mutex<HashMap<Key, Arc<Slot>>>>,
-    slot: Weak<Slot>,
-    sessions: Arc<Sessions>,
-    key: Key,
-    idle: Duration,
-    grace: Duration,
-}
-
-impl Keeper {
-    async fn keep(self, child: Weak<Child>) {
-        let Some(ended) = child.upgrade().map(|child| child.end()) else {
-            return;
-        };
-        let mut ended = std::pin::pin!(ended);
-        loop {
-            let Some(asked) = child.upgrade().map(|child| child.asked_at()) else {
-                return;
-            };
-            let idle = sleep_until(asked + self.idle);
-            tokio::select! {
-                () = &mut ended => break,
-                () = idle => {}
-            }
-            let Some(held) = child.upgrade() else { return };
-            if held.calls().is_idle() && held.asked_at() == asked {
-                held.stop(self.grace).await;
-                break;
-            }
-            if held.asked_at() == asked {
-                // A long call is under way.
-                drop(held);
-                tokio::select! {
-                    () = &mut ended => break,
-                    () = tokio::time::sleep(self.idle.max(Duration::from_secs(1))) => {}
-                }
-            }
-        }
-        if let Some(child) = child.upgrade() {
-            self.clear(&child);
-        }
-    }
-
-    fn clear(&self, child: &Arc<Child>) {
-        self.sessions.forget(child);
-        let Some(slot) = self.slot.upgrade() else {
-            return;
-        };
-        let mut state = slot.state();
-        if !state.is(child) {
-            return;
-        }
-        state.bury();
-        drop(state);
-        if let Some(slots) = self.slots.upgrade().filter(|_| child.was_stopped()) {
-            let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
-            // One that somebody is about to start in stays.
-            if Arc::strong_count(&slot) <= 2 {
-                slots.remove(&self.key);
-            }
-        }
-    }
-}
-
 /// The result of a response.
 fn result_of(message: &Bytes) -> Option<Bytes> {
     #[derive(Deserialize)]
@@ -439,19 +344,6 @@ pub(super) fn in_version(hello: &Bytes, version: &str) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_child_that_keeps_failing_is_started_less_and_less_often() {
-        let (mut failures, now) = (Failures::default(), Instant::now());
-        let mut waits = Vec::new();
-        for _ in 0..10 {
-            failures.note(Duration::ZERO, now);
-            waits.push(failures.wait(now).unwrap_or_default().as_secs());
-        }
-        assert_eq!(waits, [0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        failures.note(SETTLED, now);
-        assert_eq!(failures.wait(now), None);
-    }
 
     #[test]
     fn a_client_of_an_older_version_is_answered_in_its_own() {
