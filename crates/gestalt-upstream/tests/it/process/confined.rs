@@ -71,7 +71,7 @@ async fn s54_a_child_inherits_no_open_file_of_the_daemon() {
     let open = std::fs::File::create(path).unwrap();
     let world = setting.build();
     let client = world.client("ada").await;
-    let script = r#"for f in /proc/$PPID/fd/*; do readlink "$f"; done"#;
+    let script = r#"for f in /proc/$PPID/fd/*; do readlink "$f" || true; done"#;
     let did = client.did("run", json!(["sh", "-c", script])).await;
     let files = did["value"].as_str().unwrap();
     assert!(files.contains("pipe:"), "{files}");
