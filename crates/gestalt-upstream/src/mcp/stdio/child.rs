@@ -234,6 +234,11 @@ impl Child {
 }
 
 fn lost(plugin: &PluginName, reason: &str) -> UpstreamError {
+    // Why one was not started names folders of this machine, which are for the log.
+    if reason.starts_with("not started") {
+        let what = format!("The process of {plugin} could not be started; the log says why.");
+        return UpstreamError::process(what);
+    }
     UpstreamError::process(format!("The process of {plugin} ended ({reason})."))
 }
 
