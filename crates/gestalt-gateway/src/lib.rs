@@ -37,7 +37,9 @@ pub use gestalt_upstream::{Arguments, BoxedBody, ReplyBody, RequestBody};
 pub use open::OpenError;
 pub use operations::audit::verify_offline;
 pub use operations::backup::{Restored, backup_offline, restore};
-pub use operations::tools::{FoundTool, Tool, ToolAnnotations, ToolSet, tool_name};
+pub use operations::tools::{
+    FINDING_TOOLS, FoundTool, Tool, ToolAnnotations, ToolMatch, ToolSearch, ToolSet, tool_name,
+};
 pub use operations::{
     AuditQuery, AuditView, ConnectRequest, ConnectionMethodView, ConnectionView, DisconnectedView,
     ExplainInput, ExplainStepView, ExplanationView, FaultView, FieldView, IntegrationView, MeView,

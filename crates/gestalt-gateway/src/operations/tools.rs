@@ -3,6 +3,7 @@
 
 mod choices;
 mod output;
+mod search;
 mod sets;
 mod table;
 mod texts;
@@ -18,10 +19,11 @@ use crate::authenticate::caller::Caller;
 use crate::authorize::{may_invoke, may_list, visible_plugin};
 use crate::catalogue::{Catalogue, PluginEntry};
 
+pub use search::{ToolMatch, ToolSearch};
 pub use sets::ToolSet;
 pub(crate) use sets::ToolSets;
 pub(crate) use table::ToolTable;
-pub use table::tool_name;
+pub use table::{FINDING_TOOLS, tool_name};
 pub use texts::{Tool, ToolAnnotations};
 
 /// Longer names are not compared with what there is.

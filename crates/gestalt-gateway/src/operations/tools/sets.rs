@@ -30,6 +30,8 @@ const SHARED: usize = 256;
 #[derive(Debug)]
 pub struct ToolSet {
     tools: Vec<Arc<Tool>>,
+    /// Which of them can be called as things are.
+    ready: Vec<bool>,
     filtered: bool,
     fingerprint: [u8; 32],
     /// Of the texts that no other set has.
@@ -40,6 +42,12 @@ impl ToolSet {
     /// The tools, by plugin, then by the operation's name.
     pub fn tools(&self) -> &[Arc<Tool>] {
         &self.tools
+    }
+
+    /// Whether a tool, by its place, can be called as things are: an account is connected, or
+    /// none is needed.
+    pub(super) fn ready(&self, at: usize) -> bool {
+        self.ready.get(at).copied().unwrap_or_default()
     }
 
     /// Whether another caller may have other tools, so that the list is nobody else's.
@@ -62,6 +70,7 @@ impl ToolSet {
         let listed = catalogue.tools.rows(of.map(|plugin| &*plugin.name));
         let mut set = Self {
             tools: Vec::with_capacity(listed.len()),
+            ready: Vec::with_capacity(listed.len()),
             filtered: caller.method() != Method::None,
             fingerprint: [0; 32],
             own_bytes: 0,
@@ -93,6 +102,8 @@ impl ToolSet {
             self.filtered = true;
             return;
         }
+        self.ready
+            .push(accounts.ready(plugin, row.definition(), caller));
         let choices = Choices::new(plugin, row.definition(), caller, accounts);
         if choices.is_empty() {
             self.tools.push(Arc::clone(row.tool(own)));
@@ -149,7 +160,7 @@ impl Weighter<Key, Known> for ByWeight {
 pub(crate) struct ToolSets {
     known: Cache<Key, Known, ByWeight>,
     /// The sets themselves by fingerprint, so that callers with the same tools share one.
-    shared: Cache<([u8; 32], bool), Arc<ToolSet>>,
+    shared: Cache<([u8; 32], [u8; 32], bool), Arc<ToolSet>>,
 }
 
 impl ToolSets {
@@ -195,9 +206,14 @@ impl ToolSets {
             .usable_connections(caller, plugin.map(|plugin| &**plugin))
             .await?;
         let set = ToolSet::new(catalogue, caller, plugin, &rows);
-        let pointers = set.tools.len() as u64 * 8;
+        let pointers = set.tools.len() as u64 * 9;
         let fresh = set.own_bytes + pointers + ENTRY;
-        let by = (set.fingerprint, set.filtered);
+        let ready: Vec<u8> = set.ready.iter().copied().map(u8::from).collect();
+        let by = (
+            set.fingerprint,
+            gestalt_vault::sha256(&[&ready]),
+            set.filtered,
+        );
         let (set, weight) = match self.shared.get(&by) {
             Some(known) => (known, ENTRY),
             // What is made for one caller alone is not kept for others.
