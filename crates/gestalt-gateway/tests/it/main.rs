@@ -19,6 +19,7 @@ mod peer;
 mod plugins;
 mod reload;
 mod seals;
+mod search;
 mod security;
 mod tamper;
 mod tokens;

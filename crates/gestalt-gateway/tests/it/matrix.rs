@@ -14,8 +14,9 @@ use crate::operations::Others::{OwnOnly, Refused, Shared};
 use crate::operations::{ABSENT, Op, Target, run};
 
 /// Public functions of `Gateway` that no caller is given to.
-const WITHOUT_A_CALLER: [&str; 8] = [
+const WITHOUT_A_CALLER: [&str; 9] = [
     "open",
+    "prepare_search",
     "reload",
     "shutdown",
     "ready",
