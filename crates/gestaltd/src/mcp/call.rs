@@ -10,10 +10,12 @@ use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::json;
 
+use super::Target;
 use super::answer::{self, Accepts};
 use super::content::{self, ToolCall};
 use super::era::Era;
 use super::fault::Fault;
+use super::finding::{self, Meant};
 use super::frame::{Frame, Id, Meta};
 use super::problem::{self, Shown};
 use super::progress::{self, Arrived};
@@ -59,7 +61,7 @@ struct Teller {
 pub(super) async fn call(
     door: &Door,
     sender: Sender,
-    plugin: Option<String>,
+    target: Target,
     frame: &Frame<'_>,
     (meta, era, id): (&Meta<'_>, Era, Id<'_>),
 ) -> Result<Response<Outgoing>, Refused> {
@@ -74,13 +76,21 @@ pub(super) async fn call(
             && frame.params.action(CONNECT).is_none(),
     };
     let read = || {
-        let name = frame.params.name()?.into_owned();
-        let arguments = frame.params.arguments()?;
-        let token = meta.progress_token()?;
-        Ok((name, arguments, token))
+        let (name, arguments) = (frame.params.name()?, frame.params.arguments()?);
+        let meant = if target.finds(&door.limits().mcp) {
+            finding::read(name, arguments, target.plugin.is_none())?
+        } else {
+            Meant::Call(name, arguments)
+        };
+        Ok((meant, meta.progress_token()?))
     };
     let (name, arguments, token) = match read() {
-        Ok(read) => read,
+        Ok((Meant::Call(name, arguments), token)) => (name, arguments, token),
+        Ok((Meant::Ask(ask), _)) => {
+            let plugin = target.plugin.as_deref();
+            let (status, message) = teller.tell(ask.answer(door, &sender.caller, plugin).await)?;
+            return Ok(accepts.message(status, message));
+        }
         Err(fault) => return Ok(super::told(accepts, era, Some(id), fault)),
     };
     let arrived = token
@@ -89,8 +99,8 @@ pub(super) async fn call(
     let call = Call {
         door: door.clone(),
         sender,
-        plugin,
-        name,
+        plugin: target.plugin,
+        name: name.into_owned(),
         arguments: arguments.map(|json| Bytes::copy_from_slice(json.as_bytes())),
         arrived: arrived.clone(),
     };
