@@ -22,8 +22,8 @@ use crate::authenticate::caller::Caller;
 use crate::authorize::{may_invoke, visible_plugin};
 use crate::catalogue::Catalogue;
 
-/// Longest question, in bytes.
-const MAX_QUERY_BYTES: usize = 1_000;
+/// Longest question, in characters.
+const MAX_QUERY: usize = 1_000;
 
 /// Members that the gateway adds to a tool's arguments begin with this.
 const OURS: char = '_';
@@ -63,8 +63,8 @@ impl Gateway {
     ) -> Result<Vec<ToolMatch>, Refusal> {
         may_invoke(caller)?;
         let query = search.query.trim();
-        if query.is_empty() || query.len() > MAX_QUERY_BYTES {
-            let text = format!("`query` has 1 to {MAX_QUERY_BYTES} bytes.");
+        if query.is_empty() || search.query.chars().count() > MAX_QUERY {
+            let text = format!("`query` has 1 to {MAX_QUERY} characters.");
             return Err(Refusal::new(Code::InvalidRequest, text).field("query"));
         }
         let gateway = &*self.inner;
