@@ -38,7 +38,16 @@ const DONE: &str = "\
     search find query lookup seek\n\
     cancel abort stop halt terminate end interrupt\n\
     run execute start trigger launch dispatch invoke begin\n\
-    rerun retry again repeat redeliver resend restart\n\
+    rerun retry again repeat redeliver resend\n\
+    restart reboot reset relaunch\n\
+    restore rollback revert undo recover back\n\
+    buy order purchase rent provision create\n\
+    resize grow extend enlarge scale more\n\
+    distribute spread balance share\n\
+    reach connect access allow\n\
+    empty purge clear flush\n\
+    print write output log\n\
+    point assign map resolve\n\
     enable activate allow permit\n\
     disable deactivate forbid prevent prohibit\n\
     approve accept confirm review\n\
@@ -104,6 +113,20 @@ const THINGS: &str = "\
     snippet gist paste\n\
     star bookmark favorite favourite\n\
     bill billing invoice\n\
+    owe debt balance due\n\
+    hostname domain dns address\n\
+    address ip network\n\
+    traffic load bandwidth\n\
+    uptime reachable available health alive online\n\
+    processor cpu\n\
+    memory ram\n\
+    disk volume storage drive\n\
+    worker node\n\
+    region country location place datacenter\n\
+    alert notify monitor watch\n\
+    size space capacity\n\
+    app application program\n\
+    website site page\n\
     cost spend price charge fee\n\
     pay payment charge checkout purchase\n\
     money balance fund cash amount\n\
@@ -114,10 +137,13 @@ const THINGS: &str = "\
     dispute chargeback complaint\n\
     currency exchange\n\
     picture image photo\n\
-    meeting appointment call\n\
+    meeting appointment call conference\n\
+    phone telephone call\n\
+    participant attendee guest\n\
+    channel room chat\n\
     calendar schedule\n\
     folder directory\n\
-    server machine instance host vm\n\
+    server machine instance host vm node\n\
     error failure failed fault\n\
     statistic stat metric insight usage\n\
     setting configuration preference option\n\
