@@ -132,7 +132,9 @@ fn found(
     limit: usize,
 ) -> Vec<ToolMatch> {
     let mut parts = Vec::new();
+    // By part: where in the set its documents are, by their places.
     let mut places: Vec<HashMap<usize, usize>> = Vec::new();
+    let mut strays = Vec::new();
     let mut start = 0;
     for tools in set.tools().chunk_by(|a, b| a.plugin == b.plugin) {
         let first = start;
@@ -143,9 +145,6 @@ fn found(
         if only.is_some_and(|only| only != plugin) {
             continue;
         }
-        let Some(index) = catalogue.tools.index(plugin) else {
-            continue;
-        };
         // Both are in the order of the operations' names.
         let rows = catalogue.tools.rows(Some(plugin));
         let mut allowed = vec![false; rows.len()];
@@ -157,9 +156,20 @@ fn found(
                 place.insert(number, first + at);
             }
         }
-        parts.push(Part { index, allowed });
-        places.push(place);
+        strays.extend(listed.map(|(at, _)| first + at));
+        if let Some(index) = catalogue.tools.index(plugin).filter(|_| !place.is_empty()) {
+            parts.push(Part { index, allowed });
+            places.push(place);
+        }
     }
+    // What the table does not have says all there is to know of it itself.
+    let tools = strays.iter().filter_map(|at| set.tools().get(*at));
+    let index = Index::new(tools.map(|tool| of_tool(tool)));
+    parts.push(Part {
+        index: &index,
+        allowed: vec![true; strays.len()],
+    });
+    places.push(strays.into_iter().enumerate().collect());
     let hits = index::search(&parts, query).into_iter().take(limit);
     let found = hits.filter_map(|hit| places.get(hit.part)?.get(&hit.document));
     found
@@ -192,6 +202,18 @@ fn document(row: &Row) -> Document<'_> {
     }
 }
 
+/// What of a tool is found that is no operation of the table.
+fn of_tool(tool: &Tool) -> Document<'_> {
+    Document {
+        plugin: &tool.plugin,
+        operation: &tool.operation,
+        title: tool.title.as_deref().unwrap_or_default(),
+        description: &tool.description,
+        parameters: parameters(&tool.input_schema),
+        ..Document::default()
+    }
+}
+
 /// The parameters of a tool as its input schema, JSON text, has them.
 fn parameters(schema: &str) -> Vec<(Cow<'_, str>, String)> {
     #[derive(Default, Deserialize)]
@@ -217,4 +239,45 @@ fn parameters(schema: &str) -> Vec<(Cow<'_, str>, String)> {
         (name, said.collect::<Vec<_>>().join(" "))
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::texts::ToolAnnotations;
+    use super::*;
+
+    #[test]
+    fn a_tool_is_found_by_what_it_says_of_itself() {
+        let tool = Tool {
+            name: "files_put".into(),
+            plugin: "files".into(),
+            operation: "put".into(),
+            title: None,
+            description: "Keeps a document.".into(),
+            input_schema: r#"{"properties":{"colour":{"description":"Of the cover.","enum":["mauve",7]},"_continuation":{"description":"Pages."},"odd":true}}"#.into(),
+            output_schema: None,
+            annotations: ToolAnnotations {
+                read_only: false,
+                destructive: None,
+                idempotent: None,
+            },
+            digest: [0; 32],
+        };
+        let index = Index::new([of_tool(&tool)]);
+        let finds = |query: &str| {
+            let part = Part {
+                index: &index,
+                allowed: vec![true],
+            };
+            index::search(&[part], query).len()
+        };
+        for query in ["files", "keep documents", "cover", "mauve", "odd"] {
+            assert_eq!(finds(query), 1, "{query}");
+        }
+        for query in ["continuation", "pages"] {
+            assert_eq!(finds(query), 0, "{query}");
+        }
+        let none = parameters("[1]");
+        assert!(none.is_empty());
+    }
 }
