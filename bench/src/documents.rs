@@ -87,7 +87,12 @@ fn described(file: &Path) -> Result<usize> {
         .count())
 }
 
-fn installed(file: &str) -> Result<PathBuf> {
+/// The path of a document below npm's folder.
+///
+/// # Errors
+///
+/// When it is not installed.
+pub(crate) fn installed(file: &str) -> Result<PathBuf> {
     let profile = std::env::current_exe()?;
     let target = profile
         .ancestors()
@@ -104,7 +109,8 @@ fn installed(file: &str) -> Result<PathBuf> {
     .into())
 }
 
-fn config(plugin: Option<(&str, &Path)>) -> String {
+/// The configuration of a home with one document, or without plugins.
+pub(crate) fn config(plugin: Option<(&str, &Path)>) -> String {
     let plugins = plugin.map_or("  {}".to_owned(), |(name, file)| {
         let url = "https://api.example.com";
         format!(

@@ -219,7 +219,42 @@ impl Gateway {
     ///
     /// When the daemon refuses.
     pub(crate) async fn message(&self, token: &str, message: &str) -> Result<Bytes> {
-        self.client.message("/mcp", token, message).await
+        self.message_at("/mcp", token, message).await
+    }
+
+    /// The same to another address.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon refuses.
+    pub(crate) async fn message_at(&self, path: &str, token: &str, message: &str) -> Result<Bytes> {
+        self.client.message(path, token, message).await
+    }
+
+    /// Makes a token of the one subject.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon refuses.
+    pub(crate) async fn token(&self) -> Result<String> {
+        let wanted = json!({ "name": "bench" });
+        let made = self.client.post("/api/v1/tokens", None, &wanted).await?;
+        let token = made["token"].as_str().ok_or("no token in the answer")?;
+        Ok(token.to_owned())
+    }
+
+    /// The tools of a plugin's operations, by the upstream's method and path.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon does not say.
+    pub(crate) async fn tools_by_address(&self, plugin: &str) -> Result<Vec<(String, String)>> {
+        let path = format!("/api/v1/integrations/{plugin}/operations");
+        let list: Value = serde_json::from_str(&self.client.get(&path).await?)?;
+        let items = list["items"].as_array().into_iter().flatten();
+        let text = |value: &Value| Some(value.as_str()?.to_owned());
+        let tools = items.filter_map(|one| Some((text(&one["upstream"])?, text(&one["tool"])?)));
+        Ok(tools.collect())
     }
 
     /// How many statements the database has been asked, the audit writer's

@@ -24,6 +24,7 @@ mod plugins;
 mod process;
 mod proxy;
 mod report;
+mod search;
 mod upstream;
 
 /// An error is for whoever runs the bench, and is printed as it is.
@@ -80,6 +81,9 @@ async fn conduct(arguments: &[String]) -> Result {
     }
     if options.wants("documents") {
         report.documents = documents::measure(&options).await?;
+    }
+    if options.wants("search") {
+        report.searches = search::measure().await?;
     }
     if options.wants("many") {
         report.many = Some(many::measure(&options).await?);

@@ -11,13 +11,14 @@ Usage: cargo xtask bench [--profile dist] [OPTIONS]
                    plugins: start and memory with 1, 10 and 100 plugins
                    list: a list of 1,000 tools beside a static answer of its size
                    documents: load of vendors' OpenAPI documents (400 MB from npm)
+                   search: how well operations are found (the same 400 MB)
                    many: CPU and memory with 100,000 users, tokens and
                    connections, called at random (minutes of preparation)
                    repeatable; calls, plugins and list unless named
   --quick          fewer rounds, for a first look
   --json           figures for a program";
 
-const SCENARIOS: &[&str] = &["calls", "plugins", "list", "documents", "many"];
+const SCENARIOS: &[&str] = &["calls", "plugins", "list", "documents", "search", "many"];
 
 /// What to measure and how long.
 #[derive(Debug, Default)]
@@ -31,7 +32,7 @@ impl Options {
     /// Whether a scenario is to run.
     pub(crate) fn wants(&self, scenario: &str) -> bool {
         if self.scenarios.is_empty() {
-            return !["many", "documents"].contains(&scenario);
+            return !["many", "documents", "search"].contains(&scenario);
         }
         self.scenarios.iter().any(|wanted| wanted == scenario)
     }

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+mod search;
 mod tools;
 
+pub(crate) use search::Search;
 pub(crate) use tools::{Document, List};
 
 /// All that was measured.
@@ -15,6 +17,7 @@ pub(crate) struct Report {
     pub(crate) plugins: Vec<Size>,
     pub(crate) list: Option<List>,
     pub(crate) documents: Vec<Document>,
+    pub(crate) searches: Vec<Search>,
     pub(crate) many: Option<Many>,
 }
 
@@ -116,6 +119,9 @@ impl Report {
                 document.write(&mut out);
             }
         }
+        for search in &self.searches {
+            search.write(&mut out);
+        }
         if let Some(many) = &self.many {
             many.write(&mut out);
         }
@@ -155,7 +161,8 @@ impl Report {
         let many = self.many.as_ref().map(Many::json);
         let list = self.list.as_ref().map(List::json);
         let documents: Vec<Value> = self.documents.iter().map(Document::json).collect();
-        json!({ "documents": documents, "calls": calls, "plugins": plugins, "list": list, "many": many, "aims": aims })
+        let searches: Vec<Value> = self.searches.iter().map(Search::json).collect();
+        json!({ "documents": documents, "searches": searches, "calls": calls, "plugins": plugins, "list": list, "many": many, "aims": aims })
             .to_string()
     }
 
@@ -220,6 +227,13 @@ impl Report {
                     measured,
                 });
             }
+        }
+        for search in self.searches.iter().filter(|one| one.name == "github") {
+            aims.push(Aim {
+                what: "of 40 questions about GitHub, not in five".into(),
+                limit: 6.0,
+                measured: search.missed(),
+            });
         }
         if let Some(many) = &self.many {
             aims.push(Aim {

@@ -124,6 +124,7 @@ async fn known(client: &Client) -> String {
     }
     tell("getIntegration", &[("path.integration", "demo")]);
     tell("listOperations", &[("path.integration", "demo")]);
+    tell("searchOperations", &[("query.integration", "demo")]);
     tell(
         "getOperation",
         &[("path.integration", "demo"), ("path.operation", "whoami")],

@@ -16,7 +16,8 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     let mut build = process::cargo(&root);
     build.args(["build", "--locked", "--profile", profile]);
     process::run(build.args(["--package", "gestaltd", "--package", "gestalt-bench"]))?;
-    if rest.iter().any(|word| *word == "documents") {
+    let documents = ["documents", "search"];
+    if rest.iter().any(|word| documents.contains(&word.as_str())) {
         let folder = house::target()?.join("bench-npm");
         peers::npm(&root.join("bench/npm"), &folder)?;
     }

@@ -118,3 +118,32 @@ shape! {
         pub items: Vec<Operation>,
     }
 }
+
+shape! {
+    /// An operation that was found.
+    pub struct FoundOperation {
+        /// Its plugin.
+        pub integration: String,
+        /// Its name in URLs.
+        pub operation: String,
+        /// Its name as a tool for agents, among the tools of all plugins.
+        pub tool: String,
+        /// A short title.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub title: Option<String>,
+        /// What it does.
+        pub description: String,
+        /// GET may invoke it.
+        pub read_only: bool,
+        /// It can be called as things are: an account is connected, or none is needed.
+        pub connected: bool,
+    }
+}
+
+shape! {
+    /// Operations that fit what was asked for.
+    pub struct FoundList {
+        /// The best first.
+        pub items: Vec<FoundOperation>,
+    }
+}

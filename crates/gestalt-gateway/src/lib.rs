@@ -48,7 +48,9 @@ pub use open::OpenError;
 pub use operations::audit::verify_offline;
 pub use operations::backup::{Restored, backup_offline, restore};
 pub use operations::signing::RotatedKey;
-pub use operations::tools::{FoundTool, Tool, ToolAnnotations, ToolSet, tool_name};
+pub use operations::tools::{
+    FINDING_TOOLS, FoundTool, Tool, ToolAnnotations, ToolMatch, ToolSearch, ToolSet, tool_name,
+};
 pub use operations::{
     AuditQuery, AuditView, ConnectRequest, ConnectionMethodView, ConnectionView, DisconnectedView,
     ExplainInput, ExplainStepView, ExplanationView, FaultView, FieldView, IntegrationView, MeView,

@@ -3,8 +3,8 @@
 //! The life of a message: [`crate::http`]'s guard has checked where the request says it goes
 //! and comes from; [`run`] authenticates, reads the body and hands it on; [`frame`] reads the
 //! message; [`era`] tells which of the protocol's two eras it belongs to and holds its
-//! headers against it; [`call`], [`list`] and [`discover`] answer; [`problem`] turns a refusal
-//! into what a client sees. Nothing is kept of a client between two messages.
+//! headers against it; [`call`], [`list`], [`finding`] and [`discover`] answer; [`problem`] turns a
+//! refusal into what a client sees. Nothing is kept of a client between two messages.
 
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use http_body::Body as HttpBody;
 
 use self::answer::Accepts;
 use self::call::Sender;
+pub use self::catalogue::Catalogue;
 pub use self::content::ContentLimits;
 use self::era::Era;
 use self::fault::Fault;
@@ -35,10 +36,12 @@ use crate::http::{Door, input};
 mod all;
 mod answer;
 mod call;
+mod catalogue;
 pub(crate) mod content;
 mod discover;
 pub mod era;
 pub mod fault;
+mod finding;
 pub mod frame;
 pub(crate) mod held;
 mod list;
@@ -49,8 +52,8 @@ mod session;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What the envelope adds to the depth of a call's arguments.
-const ENVELOPE_DEPTH: usize = 2;
+/// What the envelope adds to the depth of a call's arguments, also of a call within a call.
+const ENVELOPE_DEPTH: usize = 3;
 
 /// Bounds of what is said over MCP.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +70,10 @@ pub struct Limits {
     pub progress_bytes: u64,
     /// How long a session of the legacy era lasts.
     pub session_life: Duration,
+    /// How tools are listed unless the client says.
+    pub catalogue: Catalogue,
+    /// How many tools are listed as they are where the catalogue is `auto`.
+    pub search_threshold: usize,
 }
 
 impl Default for Limits {
@@ -78,6 +85,8 @@ impl Default for Limits {
             progress_interval: Duration::from_secs(5),
             progress_bytes: 1024 * 1024,
             session_life: Duration::from_hours(24),
+            catalogue: Catalogue::default(),
+            search_threshold: 60,
         }
     }
 }
@@ -103,6 +112,8 @@ impl Kept {
 pub(crate) struct Target {
     /// None: all of them.
     plugin: Option<String>,
+    /// How the client wants the tools listed.
+    asked: Option<Catalogue>,
 }
 
 impl Target {
@@ -110,13 +121,29 @@ impl Target {
     pub(crate) fn of(path: &str) -> Option<Self> {
         let rest = path.strip_prefix("/mcp")?;
         if rest.is_empty() || rest == "/" {
-            return Some(Self { plugin: None });
+            return Some(Self {
+                plugin: None,
+                asked: None,
+            });
         }
         let plugin = rest.strip_prefix('/')?;
         let plain = !plugin.contains(['/', '%']) && !RESERVED_PLUGIN_NAMES.contains(&plugin);
         plain.then(|| Self {
             plugin: Some(plugin.to_owned()),
+            asked: None,
         })
+    }
+
+    /// Whether three tools are listed instead of all; nothing where that depends on how many
+    /// there are.
+    fn searched(&self, limits: &Limits) -> Option<bool> {
+        let catalogue = self.asked.unwrap_or(limits.catalogue);
+        catalogue.searched(self.plugin.is_none())
+    }
+
+    /// Whether the three are there to be called: always where their names are nobody else's.
+    fn finds(&self, limits: &Limits) -> bool {
+        self.plugin.is_none() || self.searched(limits) == Some(true)
     }
 }
 
@@ -127,7 +154,7 @@ impl Target {
 pub(crate) async fn run<B>(
     door: &Door,
     context: Context,
-    target: Target,
+    mut target: Target,
     request: Request<B>,
 ) -> Result<Response<Outgoing>, Refused>
 where
@@ -143,6 +170,7 @@ where
     let presented = context.present(door, &parts.method, &parts.headers)?;
     let caller = door.gateway().authenticate(&presented).await?;
     let accepts = Accepts::of(&parts.headers)?;
+    target.asked = Catalogue::asked(parts.uri.query())?;
     if session {
         let sender = Sender {
             request_id: presented.request_id,
@@ -252,21 +280,14 @@ async fn read(
         return Ok(answer::accepted());
     };
     if frame.method == "tools/call" {
-        return call::call(
-            door,
-            sender,
-            target.plugin,
-            (headers, &frame),
-            (&meta, era, id),
-        )
-        .await;
+        return call::call(door, sender, target, (headers, &frame), (&meta, era, id)).await;
     }
     let plugin = target.plugin.as_deref();
     if frame.method == "tools/list" {
         if let Err(fault) = in_no_ended_session(door, &sender.caller, plugin, headers) {
             return Ok(told(accepts, Era::Modern, Some(id), fault));
         }
-        return tools(door, &sender, plugin, &frame, (era, id)).await;
+        return tools(door, &sender, &target, &frame, (era, id)).await;
     }
     if plugin.is_some() {
         known(door, &sender.caller, plugin).await?;
@@ -358,21 +379,30 @@ fn in_no_ended_session(
 async fn tools(
     door: &Door,
     sender: &Sender,
-    plugin: Option<&str>,
+    target: &Target,
     frame: &Frame<'_>,
     (era, id): (Era, Id<'_>),
 ) -> Result<Response<Outgoing>, Refused> {
-    let set = known(door, &sender.caller, plugin).await?;
-    let page = frame
-        .params
-        .cursor()
-        .and_then(|cursor| door.mcp().pages.get(&set, cursor.as_deref(), era));
+    let accepts = sender.accepts;
+    let set = known(door, &sender.caller, target.plugin.as_deref()).await?;
+    let limits = &door.limits().mcp;
+    let many = || set.tools().len() > limits.search_threshold;
+    let searched = target.searched(limits).unwrap_or_else(many);
+    let page = frame.params.cursor().and_then(|cursor| match cursor {
+        Some(_) if searched => Err(list::no_such_page()),
+        _ if searched => Ok(None),
+        cursor => door.mcp().pages.get(&set, cursor.as_deref(), era).map(Some),
+    });
     Ok(match page {
-        Ok(page) if sender.accepts.json => answer::prepared(list::body(page, id.json())),
-        Ok(page) => sender
-            .accepts
-            .message(StatusCode::OK, list::text(&page, id.json())),
-        Err(fault) => told(sender.accepts, era, Some(id), fault),
+        Ok(None) => {
+            door.gateway().prepare_search();
+            let members = finding::listed(target.plugin.is_none(), set.filtered(), era);
+            let message = answer::result(era, id.json(), "complete", &members);
+            accepts.message(StatusCode::OK, message)
+        }
+        Ok(Some(page)) if accepts.json => answer::prepared(list::body(page, id.json())),
+        Ok(Some(page)) => accepts.message(StatusCode::OK, list::text(&page, id.json())),
+        Err(fault) => told(accepts, era, Some(id), fault),
     })
 }
 

@@ -3,6 +3,7 @@
 
 mod choices;
 mod output;
+mod search;
 mod sets;
 mod table;
 mod texts;
@@ -20,10 +21,11 @@ use crate::catalogue::{Catalogue, PluginEntry};
 use crate::mcp::offered::source_of;
 use crate::mcp::{self, listings};
 
+pub use search::{ToolMatch, ToolSearch};
 pub use sets::ToolSet;
 pub(crate) use sets::ToolSets;
 pub(crate) use table::ToolTable;
-pub use table::tool_name;
+pub use table::{FINDING_TOOLS, tool_name};
 pub use texts::{Tool, ToolAnnotations};
 
 /// Longer names are not compared with what there is.

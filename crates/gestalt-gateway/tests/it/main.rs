@@ -20,6 +20,7 @@ mod peer;
 mod plugins;
 mod reload;
 mod seals;
+mod search;
 mod security;
 mod tamper;
 mod tokens;

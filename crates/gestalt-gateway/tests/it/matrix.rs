@@ -16,6 +16,7 @@ use crate::operations::{ABSENT, Op, Target, run};
 /// Public functions of `Gateway` that no caller is given to.
 const WITHOUT_A_CALLER: [&str; 9] = [
     "open",
+    "prepare_search",
     "reload",
     "shutdown",
     "ready",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use gestalt_core::{Code, Refusal};
 use gestalt_gateway::{
-    AuditQuery, Caller, ExplainInput, Gateway, PageQuery, Permission, VerifyInput,
+    AuditQuery, Caller, ExplainInput, Gateway, PageQuery, Permission, ToolSearch, VerifyInput,
 };
 
 use crate::clients::{AT_ONCE, Client, connect, token, words};
@@ -58,6 +58,8 @@ operations! {
     ExplainOther, "explain", ADMIN, Shared, false;
     Tools, "tools", INVOKE, OwnOnly, true;
     FindTool, "find_tool", INVOKE, OwnOnly, true;
+    GetTool, "get_tool", INVOKE, OwnOnly, true;
+    SearchTools, "search_tools", INVOKE, OwnOnly, true;
     Invoke, "invoke", INVOKE, NOT_CONNECTED, true;
     DisconnectIntegration, "disconnect_integration", CONNECT, NOT_CONNECTED, true;
     ConnectManual, "connect_manual", CONNECT, OwnOnly, true;
@@ -222,6 +224,19 @@ async fn run_on_own(
             .find_tool(caller, Some("tracker"), "echo")
             .await
             .map(shown),
+        Op::GetTool => gateway
+            .get_tool(caller, Some("tracker"), "echo")
+            .await
+            .map(shown),
+        Op::SearchTools => {
+            let search = ToolSearch {
+                query: "echo",
+                plugin: Some("tracker"),
+                limit: 10,
+            };
+            let found = gateway.search_tools(caller, None, search);
+            found.await.map(shown)
+        }
         Op::Explain => gateway.explain(caller, input(None)).await.map(shown),
         Op::ConnectManual | Op::ConnectPlatform => {
             let mut request = connect("tracker", "key-of-target");

@@ -22,6 +22,8 @@ pub(crate) enum Plugin {
         #[arg(add = ArgValueCandidates::new(complete::operations))]
         operation: Option<String>,
     },
+    /// Find operations by what is to be done
+    Search(Search),
     /// Connect an account, or replace its credential
     Connect(Connect),
     /// Remove an account and its credential
@@ -29,6 +31,20 @@ pub(crate) enum Plugin {
     /// Call an operation
     #[command(visible_alias = "call")]
     Invoke(Invoke),
+}
+
+/// What is to be done.
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// A few plain words
+    #[arg(required = true)]
+    pub(crate) words: Vec<String>,
+    /// Of this plugin only
+    #[arg(long, add = ArgValueCandidates::new(complete::plugins))]
+    pub(crate) plugin: Option<String>,
+    /// How many at most
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub(crate) limit: u32,
 }
 
 /// What to connect; secrets come by prompt, file or standard input.

@@ -3,9 +3,9 @@
 mod parameters;
 
 use gestalt_api::connection::Disconnected;
-use gestalt_api::integration::{Integration, Operation};
+use gestalt_api::integration::{FoundOperation, Integration, Operation};
 
-use crate::args::plugin::{Disconnect, Plugin};
+use crate::args::plugin::{Disconnect, Plugin, Search};
 use crate::commands::{connect, lookup};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -23,6 +23,7 @@ pub(super) async fn run(context: &Context, args: Plugin) -> Result<(), Failure> 
             plugin,
             operation: Some(operation),
         } => describe_operation(context, &plugin, &operation).await,
+        Plugin::Search(args) => search(context, &args).await,
         Plugin::Connect(args) => connect::run(context, args).await,
         Plugin::Disconnect(args) => disconnect(context, args).await,
         Plugin::Invoke(args) => invoke::run(context, args).await,
@@ -69,6 +70,22 @@ async fn describe_operation(context: &Context, plugin: &str, name: &str) -> Resu
         text.push_str(&table);
     }
     context.output.text_or(&text, &operation)
+}
+
+async fn search(context: &Context, args: &Search) -> Result<(), Failure> {
+    let server = context.server()?;
+    let (words, limit) = (args.words.join(" "), args.limit.to_string());
+    let mut query = vec![("query", words.as_str()), ("limit", limit.as_str())];
+    query.extend(args.plugin.as_deref().map(|name| ("integration", name)));
+    let found: Listing<FoundOperation> = match (server.get(&["search"], &query).await, &args.plugin)
+    {
+        (Err(failure), Some(name)) => return Err(lookup::plugin_hint(&server, name, failure).await),
+        (found, _) => found?,
+    };
+    if found.items.is_empty() {
+        context.terminal.note("Nothing fits. Try other words.");
+    }
+    context.output.list(&found)
 }
 
 async fn disconnect(context: &Context, args: Disconnect) -> Result<(), Failure> {

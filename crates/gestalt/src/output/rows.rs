@@ -3,7 +3,7 @@
 use gestalt_api::audit::AuditRecord;
 use gestalt_api::connection::Connection;
 use gestalt_api::explain::ExplainStep;
-use gestalt_api::integration::{Integration, Operation};
+use gestalt_api::integration::{FoundOperation, Integration, Operation};
 use gestalt_api::me::Me;
 use gestalt_api::session::Session;
 use gestalt_api::token::Token;
@@ -79,6 +79,35 @@ fn accounts(connected: &[Connection]) -> String {
         })
         .collect();
     names.join(", ")
+}
+
+impl Shown for FoundOperation {
+    const HEADER: &'static [&'static str] = &["PLUGIN", "OPERATION", "CONNECTED", "DESCRIPTION"];
+
+    fn row(&self) -> Vec<String> {
+        vec![
+            self.integration.clone(),
+            self.operation.clone(),
+            (if self.connected { "yes" } else { "no" }).to_owned(),
+            self.title
+                .clone()
+                .unwrap_or_else(|| self.description.clone()),
+        ]
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}", self.integration, self.operation)
+    }
+
+    fn details(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("Plugin", self.integration.clone()),
+            ("Operation", self.operation.clone()),
+            ("Title", or_empty(self.title.as_ref())),
+            ("Description", self.description.clone()),
+            ("Tool", self.tool.clone()),
+        ]
+    }
 }
 
 impl Shown for Operation {

@@ -16,4 +16,5 @@ mod invoke;
 mod lists;
 mod program;
 mod refusals;
+mod search;
 mod tokens;

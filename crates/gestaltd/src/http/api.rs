@@ -37,6 +37,7 @@ pub(crate) fn router() -> OpenApiRouter<Door> {
         ))
         .routes(routes!(integrations::list_operations))
         .routes(routes!(integrations::get_operation))
+        .routes(routes!(integrations::search_operations))
         .routes(routes!(connections::list_connections))
         .routes(routes!(
             connections::get_connection,

@@ -10,10 +10,12 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::json;
 
+use super::Target;
 use super::answer::{self, Accepts};
 use super::content::{self, ToolCall};
 use super::era::Era;
 use super::fault::Fault;
+use super::finding::{self, Meant};
 use super::frame::{Frame, Id, Meta};
 use super::problem::{self, Shown};
 use super::progress::{self, Arrived};
@@ -59,7 +61,7 @@ struct Teller {
 pub(super) async fn call(
     door: &Door,
     sender: Sender,
-    plugin: Option<String>,
+    target: Target,
     (headers, frame): (&HeaderMap, &Frame<'_>),
     (meta, era, id): (&Meta<'_>, Era, Id<'_>),
 ) -> Result<Response<Outgoing>, Refused> {
@@ -74,18 +76,26 @@ pub(super) async fn call(
             && frame.params.action(CONNECT).is_none(),
     };
     let read = || {
-        let name = frame.params.name()?.into_owned();
-        let arguments = frame.params.arguments()?;
-        let token = meta.progress_token()?;
-        Ok((name, arguments, token))
+        let (name, arguments) = (frame.params.name()?, frame.params.arguments()?);
+        let meant = if target.finds(&door.limits().mcp) {
+            finding::read(name, arguments, target.plugin.is_none())?
+        } else {
+            Meant::Call(name, arguments)
+        };
+        Ok((meant, meta.progress_token()?))
     };
     let (name, arguments, token) = match read() {
-        Ok(read) => read,
+        Ok((Meant::Call(name, arguments), token)) => (name, arguments, token),
+        Ok((Meant::Ask(ask), _)) => {
+            let plugin = target.plugin.as_deref();
+            let (status, message) = teller.tell(ask.answer(door, &sender.caller, plugin).await)?;
+            return Ok(accepts.message(status, message));
+        }
         Err(fault) => return Ok(super::told(accepts, era, Some(id), fault)),
     };
     let found = door
         .gateway()
-        .find_tool(&sender.caller, plugin.as_deref(), &name)
+        .find_tool(&sender.caller, target.plugin.as_deref(), &name)
         .await;
     let tool = match found {
         Ok(tool) => tool,
@@ -103,9 +113,10 @@ pub(super) async fn call(
             frame,
             meta,
             era,
-            among_all: plugin.is_none(),
+            among_all: target.plugin.is_none(),
         };
-        return super::relay::call(exchange, (&tool.operation, source)).await;
+        let named = (&*tool.operation, &**source);
+        return super::relay::call(exchange, named, arguments).await;
     }
     let arrived = token
         .filter(|_| accepts.events)

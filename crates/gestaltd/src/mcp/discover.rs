@@ -10,7 +10,9 @@ Each tool is one operation of a system behind this gateway, called with the user
 connected account. If a tool answers that nothing is connected, show the user the link in \
 its answer and call the tool again once they have connected. If it answers that there are \
 several accounts, choose one with `_instance`. If it answers that there is more, call it \
-again with the `_continuation` it gives.";
+again with the `_continuation` it gives. Where only `search_operations`, `describe_operation` and \
+`call_operation` are listed, there are many more operations: find one with the first, read what it \
+takes with the second, call it with the third.";
 
 /// How long a client may take a list for fresh, in milliseconds. What a caller may call is
 /// decided at each call, whatever was listed.

@@ -110,7 +110,7 @@ impl Pages {
     }
 }
 
-fn no_such_page() -> Fault {
+pub(super) fn no_such_page() -> Fault {
     Fault::invalid_params(
         "The cursor is none of this list, or the list has changed: ask again from its start.",
     )
@@ -198,6 +198,13 @@ fn write(tools: &[Arc<Tool>], next: Option<&str>, era: Era, filtered: bool) -> B
     answer::push_result(&mut text, era, "complete", &members);
     text.push_str(r#","id":"#);
     Bytes::from(text)
+}
+
+/// The whole of one tool: an object's text.
+pub(super) fn definition(tool: &Tool) -> String {
+    let mut text = String::with_capacity(size(tool));
+    push_tool(&mut text, tool);
+    text
 }
 
 fn push_tool(text: &mut String, tool: &Tool) {

@@ -89,15 +89,17 @@ pub(super) async fn run(exchange: Exchange<'_>) -> Result<Response<Outgoing>, Re
     }
 }
 
-/// Calls a tool that was found among all.
+/// Calls a tool that was found among all. `arguments`: its own, which are those of the message
+/// or a piece of them.
 ///
 /// # Errors
 /// [`Refused`] where the answer is one of HTTP's own.
 pub(super) async fn call(
     exchange: Exchange<'_>,
     (offered, source): (&str, &str),
+    arguments: Option<&str>,
 ) -> Result<Response<Outgoing>, Refused> {
-    let passing = exchange.tool(offered, source);
+    let passing = exchange.tool(offered, source, arguments);
     forward(exchange, passing).await
 }
 
@@ -178,7 +180,7 @@ impl Exchange<'_> {
             ("tools/call", _) => {
                 let name = params.name()?;
                 let source = self.source_of(&name).await?;
-                return self.tool(&name, &source);
+                return self.tool(&name, &source, params.arguments()?);
             }
             ("prompts/get", _) => prompt(params.name()?),
             ("resources/read", _)
@@ -214,7 +216,7 @@ impl Exchange<'_> {
     }
 
     /// A call of a tool: its own name, and its arguments without ours.
-    fn tool(&self, offered: &str, source: &str) -> Result<Passing, Fault> {
+    fn tool(&self, offered: &str, source: &str, arguments: Option<&str>) -> Result<Passing, Fault> {
         let params = &self.frame.params;
         let mut edits = Edits::new(self.frame.text);
         if let Some(raw) = params
@@ -224,16 +226,18 @@ impl Exchange<'_> {
             edits.replace(raw, serde_json::Value::from(source).to_string());
         }
         let (mut connection, mut instance) = (None, None);
-        if let Some(raw) = params.arguments()?
-            && (raw.contains("_connection") || raw.contains("_instance"))
-        {
+        let mut own = Cow::Borrowed(arguments.unwrap_or("{}"));
+        if own.contains("_connection") || own.contains("_instance") {
             let wrong = || Fault::invalid_params("`arguments` must be an object.");
-            let mut members = Members::of(raw).ok_or_else(wrong)?;
-            connection = own(&mut members, "_connection")?;
-            instance = own(&mut members, "_instance")?;
+            let mut members = Members::of(&own).ok_or_else(wrong)?;
+            connection = taken(&mut members, "_connection")?;
+            instance = taken(&mut members, "_instance")?;
             if connection.is_some() || instance.is_some() {
-                edits.replace(raw, members.write());
+                own = Cow::Owned(members.write());
             }
+        }
+        if let Some(raw) = params.arguments()?.filter(|raw| *raw != own) {
+            edits.replace(raw, own);
         }
         self.answers(&mut edits)?;
         Ok(Passing {
@@ -346,7 +350,7 @@ impl Exchange<'_> {
 }
 
 /// Takes one of the gateway's own arguments out.
-fn own(members: &mut Members<'_>, name: &str) -> Result<Option<String>, Fault> {
+fn taken(members: &mut Members<'_>, name: &str) -> Result<Option<String>, Fault> {
     let Some(raw) = members.take(name) else {
         return Ok(None);
     };

@@ -309,6 +309,45 @@ async fn operations_and_decisions_can_be_read() {
 }
 
 #[tokio::test]
+async fn operations_are_found_by_what_is_to_be_done() {
+    let house = House::open().await;
+    for (query, field) in [
+        ("", "query"),
+        ("query=%20", "query"),
+        ("query=note&limit=0", "limit"),
+        ("query=note&limit=51", "limit"),
+        ("query=note&sort=name", "sort"),
+    ] {
+        let answer = house.get(&format!("/api/v1/search?{query}")).send().await;
+        assert_eq!(answer.problem(400), "invalid_request", "{query}");
+        assert_eq!(answer.json()["field"], field, "{query}");
+    }
+    let elsewhere = house.get("/api/v1/search?query=note&integration=other");
+    assert_eq!(elsewhere.send().await.problem(404), "not_found");
+    let token = house.token(&["audit"]).await;
+    let answer = house.get("/api/v1/search?query=note").token(&token);
+    assert_eq!(answer.send().await.problem(403), "insufficient_scope");
+
+    let asked = "/api/v1/search?query=remove+a+note&integration=demo&limit=1";
+    let found = house.get(asked).send().await.json();
+    insta::assert_json_snapshot!(found, @r#"
+    {
+      "items": [
+        {
+          "integration": "demo",
+          "operation": "delete_note",
+          "tool": "demo_delete_note",
+          "title": "Delete a note",
+          "description": "Deletes one of your notes for good.",
+          "readOnly": false,
+          "connected": false
+        }
+      ]
+    }
+    "#);
+}
+
+#[tokio::test]
 async fn the_audit_trail_can_be_read_exported_and_verified() {
     let house = House::open().await;
     house.connect("demo-ada-lovelace").await;

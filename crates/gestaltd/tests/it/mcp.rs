@@ -7,6 +7,7 @@ use crate::house::{Answer, Ask, House};
 
 mod calls;
 mod denials;
+mod finding;
 mod lists;
 mod progress;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use gestalt_core::connection::{Mode, Owner};
+use gestalt_core::connection::{Mode, Owner, State};
 use gestalt_core::operation::Operation;
 use gestalt_store::ConnectionRow;
 use serde_json::{Value, json};
@@ -23,21 +23,28 @@ struct Account {
     names: BTreeSet<String>,
     /// A call that names none is refused.
     ambiguous: bool,
+    /// There is one that works, or none is needed.
+    ready: bool,
 }
 
 impl Accounts {
     /// By the same rules as a call finds its credential.
     pub(super) fn new(plugin: &PluginEntry, rows: &[ConnectionRow]) -> Self {
         let of = |entry: &crate::catalogue::ConnectionEntry| {
+            let fitting = |platform: bool| {
+                rows.iter().filter(move |row| {
+                    row.plugin == plugin.id
+                        && row.connection == entry.definition.name
+                        && (row.owner == Owner::Platform) == platform
+                })
+            };
             let named = |platform: bool| -> BTreeSet<String> {
-                rows.iter()
-                    .filter(|row| {
-                        row.plugin == plugin.id
-                            && row.connection == entry.definition.name
-                            && (row.owner == Owner::Platform) == platform
-                    })
+                fitting(platform)
                     .map(|row| row.instance.to_string())
                     .collect()
+            };
+            let works = |platform: bool| {
+                fitting(platform).any(|row| matches!(row.state, State::Connected | State::Degraded))
             };
             let (own, shared) = match entry.definition.mode {
                 Mode::None => (BTreeSet::new(), BTreeSet::new()),
@@ -45,12 +52,44 @@ impl Accounts {
                 Mode::Platform => (BTreeSet::new(), named(true)),
                 Mode::Either => (named(false), named(true)),
             };
+            let ready = match entry.definition.mode {
+                Mode::None => true,
+                _ if !entry.usable() => false,
+                // The shared one never stands in for one's own.
+                _ if own.is_empty() => !shared.is_empty() && works(true),
+                _ => works(false),
+            };
             Account {
+                ready,
                 ambiguous: own.len() > 1 || own.is_empty() && shared.len() > 1,
                 names: own.into_iter().chain(shared).collect(),
             }
         };
         Self(plugin.connections.iter().map(of).collect())
+    }
+
+    /// Whether an operation can be called as things are.
+    pub(super) fn ready(
+        &self,
+        plugin: &PluginEntry,
+        operation: &Operation,
+        caller: &Caller,
+    ) -> bool {
+        let fitting = fitting(plugin, operation);
+        let may = |index: &&usize| {
+            let name = plugin.connections[**index].definition.name.as_str();
+            allows(plugin, caller, operation.name.as_str(), Some(name))
+        };
+        fitting.is_empty() || fitting.iter().filter(may).any(|index| self.0[*index].ready)
+    }
+
+    /// The same for what a live upstream names, which any connection fits.
+    pub(super) fn ready_live(&self, plugin: &PluginEntry, name: &str, caller: &Caller) -> bool {
+        let mut entries = plugin.connections.iter().zip(&self.0);
+        plugin.connections.is_empty()
+            || entries.any(|(entry, account)| {
+                account.ready && allows(plugin, caller, name, Some(&entry.name))
+            })
     }
 }
 

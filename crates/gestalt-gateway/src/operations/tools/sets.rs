@@ -35,6 +35,8 @@ pub struct ToolSet {
     tools: Vec<Arc<Tool>>,
     /// Where the tools of MCP servers are, by name.
     live: HashMap<Arc<str>, usize>,
+    /// Which of them can be called as things are.
+    ready: Vec<bool>,
     filtered: bool,
     fingerprint: [u8; 32],
     /// Of the texts that no other set has.
@@ -45,6 +47,12 @@ impl ToolSet {
     /// The tools, by plugin, then by the operation's name.
     pub fn tools(&self) -> &[Arc<Tool>] {
         &self.tools
+    }
+
+    /// Whether a tool, by its place, can be called as things are: an account is connected, or
+    /// none is needed.
+    pub(super) fn ready(&self, at: usize) -> bool {
+        self.ready.get(at).copied().unwrap_or_default()
     }
 
     /// Whether another caller may have other tools, so that the list is nobody else's.
@@ -72,6 +80,7 @@ impl ToolSet {
         let mut set = Self {
             tools: Vec::new(),
             live: HashMap::new(),
+            ready: Vec::new(),
             filtered: caller.method() != Method::None,
             fingerprint: [0; 32],
             own_bytes: 0,
@@ -130,6 +139,8 @@ impl ToolSet {
                 }
                 Arc::from(name)
             };
+            self.ready
+                .push(accounts.ready_live(plugin, &tool.name, caller));
             let choices = Choices::live(plugin, &tool.name, caller, accounts);
             self.filtered |= !choices.is_empty();
             let members = choices.members(plugin);
@@ -152,6 +163,8 @@ impl ToolSet {
             self.filtered = true;
             return;
         }
+        self.ready
+            .push(accounts.ready(plugin, row.definition(), caller));
         let choices = Choices::new(plugin, row.definition(), caller, accounts);
         if choices.is_empty() {
             self.tools.push(Arc::clone(row.tool(own)));
@@ -216,7 +229,7 @@ impl Weighter<Key, Known> for ByWeight {
 pub(crate) struct ToolSets {
     known: Cache<Key, Known, ByWeight>,
     /// The sets themselves by fingerprint, so that callers with the same tools share one.
-    shared: Cache<([u8; 32], bool), Arc<ToolSet>>,
+    shared: Cache<([u8; 32], [u8; 32], bool), Arc<ToolSet>>,
 }
 
 impl ToolSets {
@@ -264,9 +277,14 @@ impl ToolSets {
             .await?;
         let listed = listings::known(gateway, catalogue, caller, plugin).await;
         let set = ToolSet::new(catalogue, caller, plugin, &Depends { rows, listed });
-        let pointers = set.tools.len() as u64 * 8;
+        let pointers = set.tools.len() as u64 * 9;
         let fresh = set.own_bytes + pointers + ENTRY;
-        let by = (set.fingerprint, set.filtered);
+        let ready: Vec<u8> = set.ready.iter().copied().map(u8::from).collect();
+        let by = (
+            set.fingerprint,
+            gestalt_vault::sha256(&[&ready]),
+            set.filtered,
+        );
         let (set, weight) = match self.shared.get(&by) {
             Some(known) => (known, ENTRY),
             // What is made for one caller alone is not kept for others.

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use gestalt_core::operation::Operation;
 
+use super::search::{self, Index};
 use super::texts::{Texts, Tool};
 use crate::OpenError;
 use crate::catalogue::PluginEntry;
@@ -16,6 +17,9 @@ const MAX_NAME: usize = 64;
 
 /// Characters of the hash that ends a name that was cut.
 const HASH: usize = 6;
+
+/// Names that the door of all plugins' tools has for itself: the tools that find tools.
+pub const FINDING_TOOLS: [&str; 3] = ["search_operations", "describe_operation", "call_operation"];
 
 /// Every tool of a load.
 #[derive(Debug, Default)]
@@ -31,6 +35,8 @@ pub(crate) struct ToolTable {
 struct Own {
     rows: Range<usize>,
     by_name: HashMap<Arc<str>, usize>,
+    /// Made when it is first searched.
+    index: OnceLock<Index>,
 }
 
 /// One operation as a tool.
@@ -82,7 +88,7 @@ impl ToolTable {
     /// Names every operation of the plugins, which come by name.
     ///
     /// # Errors
-    /// [`OpenError::Plugin`] where two would have the same name.
+    /// [`OpenError::Plugin`] where two would have the same name, or one that is reserved.
     pub(crate) fn new(plugins: &[Arc<PluginEntry>]) -> Result<Self, OpenError> {
         let mut table = Self::default();
         for plugin in plugins {
@@ -94,9 +100,12 @@ impl ToolTable {
                 table.add(plugin, definition, &mut by_name)?;
             }
             let rows = start..table.rows.len();
-            table
-                .by_plugin
-                .insert(Arc::clone(&plugin.name), Own { rows, by_name });
+            let own = Own {
+                rows,
+                by_name,
+                index: OnceLock::new(),
+            };
+            table.by_plugin.insert(Arc::clone(&plugin.name), own);
         }
         Ok(table)
     }
@@ -113,6 +122,9 @@ impl ToolTable {
             Arc::from(tool_name(&plugin.name, operation)),
             Arc::from(own_name(&plugin.name, operation)),
         ];
+        if FINDING_TOOLS.contains(&&*names[0]) {
+            return Err(reserved(&names[0], plugin, operation));
+        }
         for (taken, name) in [&mut self.by_name, own].into_iter().zip(&names) {
             match taken.entry(Arc::clone(name)) {
                 Entry::Vacant(free) => {
@@ -153,6 +165,32 @@ impl ToolTable {
                 .get(plugin)
                 .map_or(&[], |own| &self.rows[own.rows.clone()]),
         }
+    }
+}
+
+impl ToolTable {
+    /// The index of a plugin's tools, made if it is not there yet.
+    pub(crate) fn index(&self, plugin: &str) -> Option<&Index> {
+        let own = self.by_plugin.get(plugin)?;
+        let rows = &self.rows[own.rows.clone()];
+        Some(own.index.get_or_init(|| search::index(rows)))
+    }
+
+    /// Whether the index of every plugin's tools is there.
+    pub(crate) fn indexed(&self) -> bool {
+        let mut plugins = self.by_plugin.values();
+        plugins.all(|own| own.index.get().is_some())
+    }
+}
+
+fn reserved(name: &str, plugin: &PluginEntry, operation: &str) -> OpenError {
+    OpenError::Plugin {
+        plugin: plugin.name.to_string(),
+        error: format!(
+            "operation `{operation}` would be the tool `{name}`, which finds or calls other tools. Give it \
+             another name: `allowedOperations: {{ {operation}: {{ alias: … }} }}`, with the others that \
+             it is to have beside it"
+        ),
     }
 }
 

@@ -139,6 +139,11 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
+    /// A short title; empty if there is none.
+    pub(super) fn title(&self) -> &str {
+        self.title.as_deref().unwrap_or_default()
+    }
+
     pub(super) fn new(plugin: &PluginEntry, definition: &Operation) -> Self {
         let compiled = plugin.compiled.operation(definition.name.as_str());
         let schema = compiled.map(gestalt_upstream::CompiledOperation::input_schema);

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::scalars::{Period, Size};
-use crate::mcp::{ContentLimits, HeldLimits, Limits, ListLimits};
+use crate::mcp::{Catalogue, ContentLimits, HeldLimits, Limits, ListLimits};
 
 /// Shortest time between two notifications.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -34,6 +34,20 @@ pub(super) struct McpSection {
     held_bytes: Option<Size>,
     /// What is kept of results for that, of one subject's. 16 MiB unless set.
     held_bytes_of_one: Option<Size>,
+    /// How tools are listed unless the client says: at `/mcp` as three tools that find the others
+    /// where there are many (`auto`), whole (`list`), or always as those three (`search`).
+    catalogue: CatalogueWord,
+    /// How many tools of a caller are listed whole under `auto`. 60 unless set.
+    search_threshold: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+enum CatalogueWord {
+    #[default]
+    Auto,
+    List,
+    Search,
 }
 
 impl McpSection {
@@ -62,6 +76,14 @@ impl McpSection {
                 max_bytes: size(self.held_bytes, usual.held.max_bytes),
                 max_subject_bytes: size(self.held_bytes_of_one, usual.held.max_subject_bytes),
             },
+            catalogue: match self.catalogue {
+                CatalogueWord::Auto => Catalogue::Auto,
+                CatalogueWord::List => Catalogue::List,
+                CatalogueWord::Search => Catalogue::Search,
+            },
+            search_threshold: self
+                .search_threshold
+                .map_or(usual.search_threshold, |tools| tools as usize),
             progress_interval: self
                 .progress_interval
                 .map_or(usual.progress_interval, |period| period.0.max(SHORTEST)),

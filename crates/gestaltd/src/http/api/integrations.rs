@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use gestalt_api::connection::Disconnected;
-use gestalt_api::integration::{Integration, IntegrationList, Operation, OperationList};
+use gestalt_api::integration::{FoundList, Integration, IntegrationList, Operation, OperationList};
+use gestalt_core::{Code, Refusal};
+use gestalt_gateway::ToolSearch;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -133,4 +135,50 @@ pub(super) async fn get_operation(
         .get_operation(&caller.0, &integration, &operation)
         .await?;
     Ok(Json(view.shape()))
+}
+
+/// What is looked for.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Sought {
+    /// What is to be done, in a few plain words.
+    #[param(min_length = 1, max_length = 1000, pattern = "\\S")]
+    query: String,
+    /// Of this plugin only.
+    #[param(pattern = "^[a-z][a-z0-9_-]{0,30}$")]
+    integration: Option<String>,
+    /// How many at most; 10 unless given.
+    #[param(minimum = 1, maximum = 50)]
+    limit: Option<u32>,
+}
+
+/// Operations that the caller may invoke and that fit what is to be done.
+#[utoipa::path(
+    get,
+    path = "/api/v1/search",
+    operation_id = "searchOperations",
+    tag = "integrations",
+    params(Sought),
+    responses((status = 200, description = "The best first.", body = FoundList))
+)]
+pub(super) async fn search_operations(
+    door: State<Door>,
+    caller: Known,
+    Params(sought): Params<Sought>,
+) -> Result<Json<FoundList>, Refused> {
+    let limit = sought.limit.unwrap_or(10);
+    if !(1..=50).contains(&limit) {
+        let refusal = Refusal::new(Code::InvalidRequest, "`limit` is 1 to 50.");
+        return Err(refusal.field("limit").into());
+    }
+    let search = ToolSearch {
+        query: &sought.query,
+        plugin: sought.integration.as_deref(),
+        limit: limit as usize,
+    };
+    let found = door.gateway().search_tools(&caller.0, None, search).await?;
+    Ok(Json(FoundList {
+        items: found.shape(),
+    }))
 }

@@ -4,7 +4,7 @@ use gestalt_api::{audit, connection, explain, integration, me, session, token};
 use gestalt_gateway::{
     AuditView, ConnectionMethodView, ConnectionView, DisconnectedView, ExplainStepView,
     ExplanationView, FaultView, FieldView, IntegrationView, MeView, OperationView, SessionView,
-    TokenView, VerificationView,
+    TokenView, ToolMatch, VerificationView,
 };
 
 /// A value that crosses the wire in another shape.
@@ -87,6 +87,23 @@ impl Shaped for ExplanationView {
             allowed: self.allowed,
             code: self.code.map(str::to_owned),
             steps: self.steps.shape(),
+        }
+    }
+}
+
+impl Shaped for ToolMatch {
+    type Shape = integration::FoundOperation;
+
+    fn shape(self) -> Self::Shape {
+        let tool = self.tool;
+        integration::FoundOperation {
+            integration: tool.plugin.to_string(),
+            operation: tool.operation.to_string(),
+            tool: tool.name.to_string(),
+            title: tool.title.as_deref().map(str::to_owned),
+            description: tool.description.to_string(),
+            read_only: tool.annotations.read_only,
+            connected: self.ready,
         }
     }
 }
