@@ -47,12 +47,12 @@ impl Server {
     ) -> Result<Self, UpstreamError> {
         let (settings, ..) = upstream.parts();
         let transport = match &definition.transport {
-            McpTransport::Http(http) => Transport::Http(Http::new(
+            McpTransport::Http(http) => Transport::Http(Box::new(Http::new(
                 http,
                 definition.timeout,
                 egress.clone(),
                 Arc::clone(&settings),
-            )?),
+            )?)),
             McpTransport::Stdio(process) => Transport::Stdio(Stdio::new(
                 upstream,
                 &plugin.name,

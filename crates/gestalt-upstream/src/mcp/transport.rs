@@ -12,8 +12,8 @@ use crate::UpstreamError;
 #[derive(Debug)]
 pub(crate) enum Transport {
     /// Streamable HTTP.
-    Http(Http),
-    /// Standard input and output of a process.
+    Http(Box<Http>),
+    /// A process of our own.
     Stdio(Stdio),
 }
 
@@ -41,6 +41,7 @@ impl Transport {
     ) -> Result<Answer, UpstreamError> {
         match self {
             Self::Http(http) => http.listen(listening, authority).await,
+            // A stream that broke off is not taken up: the child is gone with it.
             Self::Stdio(stdio) => {
                 let session = listening.session.as_deref().unwrap_or_default();
                 Ok(stdio.listen(session, whose))
@@ -58,8 +59,7 @@ impl Transport {
         match self {
             Self::Http(http) => http.end(session, authority).await,
             Self::Stdio(stdio) => {
-                // One that is not known has ended.
-                let _status = stdio.end(session, whose);
+                stdio.end(session, whose);
                 Ok(())
             }
         }

@@ -4,5 +4,6 @@ mod confined;
 mod faults;
 mod peers;
 mod protocol;
+mod server;
 mod watched;
 mod world;

@@ -252,7 +252,11 @@ impl McpEntry {
                 .map(|(name, value)| (name.value.clone(), value.value.clone()))
                 .collect(),
             directory: self.directory.as_ref().map(|one| path(one, checker)),
-            readable: paths(&self.readable, checker),
+            readable: paths(&self.readable, checker)
+                .into_iter()
+                // Where it stands it also reads.
+                .chain(self.directory.as_ref().map(|one| path(one, checker)))
+                .collect(),
             writable: paths(&self.writable, checker),
             shared: self.shared.as_ref().is_some_and(|shared| shared.value),
             max_processes: self
