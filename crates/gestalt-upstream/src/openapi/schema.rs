@@ -19,6 +19,9 @@ use serde_json::{Map, Value};
 use super::document::Node;
 use super::findings::Findings;
 
+pub(crate) use trim::{fits, trim};
+pub(crate) use whole::assemble;
+
 /// How many times its limit may be converted of a schema before the rest is left open.
 const ROOM: usize = 4;
 /// Schemas within each other, past which the rest is left open.
@@ -93,11 +96,11 @@ impl Schemas {
             making.definitions.insert(name, schema);
         }
         let definitions = making.definitions;
-        let schema = whole::assemble(&root, &definitions);
-        if trim::fits(&schema, limit) {
+        let schema = assemble(&root, &definitions);
+        if fits(&schema, limit) {
             return schema;
         }
-        let (schema, rule) = trim::trim(&schema, limit);
+        let (schema, rule) = trim(&schema, limit);
         if let Some(rule) = rule {
             let message = format!("the schema is larger than {limit} bytes or too deep; {rule}");
             findings.changed(&node.spot(), message);
@@ -309,7 +312,7 @@ impl<'t> Making<'_, 't> {
 
 /// A text without white space around it, no longer than a number of characters: cut at the
 /// end of a sentence or else of a word, with `…` behind it. `None` if nothing is left.
-pub(super) fn bounded(text: &str, longest: usize) -> Option<String> {
+pub(crate) fn bounded(text: &str, longest: usize) -> Option<String> {
     let text = text.trim();
     if text.is_empty() || longest == 0 {
         return None;

@@ -29,7 +29,7 @@ pub(super) fn named(schema: &Map<String, Value>) -> Option<&str> {
 }
 
 /// Puts a schema and its definitions together.
-pub(super) fn assemble(root: &Value, definitions: &Map<String, Value>) -> Value {
+pub(crate) fn assemble(root: &Value, definitions: &Map<String, Value>) -> Value {
     let mut uses = HashMap::new();
     count(root, &mut uses);
     for schema in definitions.values() {
