@@ -40,6 +40,8 @@ pub struct FoundTool {
     pub paginated: bool,
     /// It changes nothing at the upstream.
     pub read_only: bool,
+    /// It is an operation of GraphQL, whose answers have `data` and `errors`.
+    pub graphql: bool,
 }
 
 impl Gateway {
@@ -116,6 +118,7 @@ fn find(
         structured: row.texts().output.is_some(),
         paginated: definition.pagination.is_some(),
         read_only: definition.read_only,
+        graphql: definition.graphql().is_some(),
     })
 }
 

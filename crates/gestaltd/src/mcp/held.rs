@@ -193,6 +193,7 @@ mod tests {
             structured: false,
             paginated: false,
             read_only: true,
+            graphql: false,
         }
     }
 

@@ -57,10 +57,13 @@ impl Preview<'_> {
         let version = imported.version.as_deref().unwrap_or_default();
         let read_only = imported.operations.iter().filter(|o| o.read_only).count();
         let writing = imported.operations.len() - read_only;
+        let form = match imported.specification.as_str() {
+            "GraphQL" => "GraphQL".to_owned(),
+            version => format!("OpenAPI {}", line(version, 20)),
+        };
         format!(
-            "{} (OpenAPI {}) as `{}`: {}, {read_only} that only read and {writing} that write\n",
+            "{} ({form}) as `{}`: {}, {read_only} that only read and {writing} that write\n",
             line(&format!("{title} {version}"), 80),
-            line(&imported.specification, 20),
             self.name,
             count(imported.operations.len() as u64, "tool"),
         )
@@ -77,7 +80,7 @@ impl Preview<'_> {
         rows.extend(operations.iter().take(most).map(|operation| {
             vec![
                 gestalt_gateway::tool_name(self.name.as_str(), operation.name.as_str()),
-                line(&format!("{} {}", operation.method, operation.path), 60),
+                line(&calls(operation), 60),
                 line(&about(operation), 60),
             ]
         }));
@@ -113,7 +116,9 @@ impl Preview<'_> {
             .iter()
             .filter(|operation| operation.security == Security::None)
             .count();
-        if lines.is_empty() {
+        if imported.specification == "GraphQL" {
+            lines.push("as `connections` in the file says: a schema does not say it".to_owned());
+        } else if lines.is_empty() {
             lines.push("nothing to connect: the document asks for no credential".to_owned());
         } else if free > 0 {
             lines.push(format!(
@@ -208,6 +213,15 @@ fn under(name: &str, lines: &[String]) -> Vec<Vec<String>> {
         .zip(names)
         .map(|(line, name)| fact(name, line))
         .collect()
+}
+
+/// What an operation calls, in a line.
+fn calls(operation: &Operation) -> String {
+    match operation.graphql() {
+        Some(graphql) if operation.read_only => format!("query {}", graphql.name),
+        Some(graphql) => format!("mutation {}", graphql.name),
+        None => format!("{} {}", operation.method, operation.path),
+    }
 }
 
 /// What an operation does, in a line.
