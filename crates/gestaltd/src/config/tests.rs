@@ -2,6 +2,7 @@
 
 mod accepted;
 mod documents;
+mod graphql;
 mod refused;
 mod resolved;
 mod schema;

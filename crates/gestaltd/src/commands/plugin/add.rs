@@ -90,7 +90,11 @@ pub(super) async fn run(files: &ConfigFiles, options: &Options) -> Result<(), Fa
     let preview = Preview {
         name: &target.name,
         imported,
-        document: named,
+        // A server is not asked again to be looked at.
+        document: match &document.fetched {
+            Some(fetched) if fetched.introspected => target.name.as_str(),
+            _ => named,
+        },
         base_url: options.base_url.as_ref(),
         hosts: &options.allow_host,
         ranges: &options.allow_cidr,
@@ -152,8 +156,10 @@ impl Options {
         let Some(file) = &self.token_file else {
             return Ok(None);
         };
-        if place.url().is_none() {
-            return Err(Failure::new("a schema in a file needs no token").code(2));
+        if self.graphql.is_none() || place.url().is_none() {
+            let why =
+                "--token-file is for --graphql with a URL; nothing else is asked for a schema";
+            return Err(Failure::new(why).code(2));
         }
         let read = if file.as_os_str() == "-" {
             std::io::read_to_string(std::io::stdin())

@@ -45,7 +45,11 @@ impl Layer<'_> {
     /// # Errors
     /// When the document's path cannot be written down.
     pub(super) fn text(&self, file: &Path) -> Result<String, Failure> {
-        let title = self.imported.title.as_deref().unwrap_or("A document");
+        let nameless = match self.kind {
+            Kind::OpenApi => "A document",
+            Kind::GraphQl => "A schema",
+        };
+        let title = self.imported.title.as_deref().unwrap_or(nameless);
         let version = self.imported.version.as_deref().unwrap_or_default();
         let mut text = format!(
             "# {}, added by `gestaltd plugin add`.\nplugins:\n  {}:\n    surfaces:\n",

@@ -53,17 +53,20 @@ impl Preview<'_> {
 
     fn head(&self) -> String {
         let imported = self.imported;
-        let title = imported.title.as_deref().unwrap_or("A document");
+        let graphql = imported.specification == "GraphQL";
+        let nameless = if graphql { "A schema" } else { "A document" };
+        let title = imported.title.as_deref().unwrap_or(nameless);
         let version = imported.version.as_deref().unwrap_or_default();
         let read_only = imported.operations.iter().filter(|o| o.read_only).count();
         let writing = imported.operations.len() - read_only;
-        let form = match imported.specification.as_str() {
-            "GraphQL" => "GraphQL".to_owned(),
-            version => format!("OpenAPI {}", line(version, 20)),
+        let form = if graphql {
+            "GraphQL".to_owned()
+        } else {
+            format!("OpenAPI {}", line(&imported.specification, 20))
         };
         format!(
             "{} ({form}) as `{}`: {}, {read_only} that only read and {writing} that write\n",
-            line(&format!("{title} {version}"), 80),
+            line(format!("{title} {version}").trim(), 80),
             self.name,
             count(imported.operations.len() as u64, "tool"),
         )
@@ -190,7 +193,11 @@ impl Preview<'_> {
                 .map(|finding| line(&documents::finding(finding), 400)),
         );
         if !self.imported.findings.is_empty() {
-            let url = self.base_url.map(|url| format!(" --base-url {url}"));
+            // Where a plugin is named, its config says the rest.
+            let url = self
+                .base_url
+                .filter(|_| self.document != self.name.as_str());
+            let url = url.map(|url| format!(" --base-url {url}"));
             lines.push(format!(
                 "`gestaltd plugin lint {}{}` shows them all",
                 self.document,

@@ -215,10 +215,14 @@ async fn introspect(
     };
     let asked = documents::introspect(url, credential, &rules, limit).await;
     asked.map_err(|error| {
-        unread(&error).hint(if url.scheme() == "http" {
+        let told = std::error::Error::source(&error).map(ToString::to_string);
+        let answered = |status: &str| told.as_ref().is_some_and(|told| told.contains(status));
+        unread(&error).hint(if answered("401") || answered("403") {
+            "It asks for a token: name the file of one with --token-file, or a file with the schema."
+        } else if url.scheme() == "http" {
             "Use https; or, where the address may be reached without TLS, name it with --allow-cidr."
         } else {
-            "Where it asks for a token, give one with --token-file; or name a file with the schema."
+            "Or ask it yourself and name the file with the schema."
         })
     })
 }
