@@ -14,6 +14,7 @@ mod kinds;
 mod operations;
 mod schema;
 mod selection;
+mod texts;
 
 use gestalt_core::document::{DocumentText, ImportSettings, Imported};
 

@@ -29,6 +29,10 @@ const MAX_COMPARED_CHARS: usize = 128;
 
 /// The operation that a tool's name leads to.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a door asks of an operation, each by itself"
+)]
 pub struct FoundTool {
     /// Its plugin.
     pub plugin: Arc<str>,

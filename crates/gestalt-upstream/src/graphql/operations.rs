@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use apollo_compiler::ast::{FieldDefinition, OperationType};
-use apollo_compiler::collections::IndexSet;
-use apollo_compiler::executable::{Operation as Query, Selection, SelectionSet};
+use apollo_compiler::executable::{Operation as Query, Selection};
 use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Name};
@@ -19,6 +18,7 @@ use url::Url;
 use super::error::GraphQlError;
 use super::schema::{Read, first_fault, line, parser};
 use super::selection::{Made, Selector};
+use super::texts::{comment, text_of};
 use super::{answers, inputs, kinds};
 use crate::openapi::{Findings, LONGEST_OPERATION, Spot, Taken, bounded};
 use crate::rest::CompiledOperation;
@@ -391,50 +391,4 @@ impl Endpoint {
             base_url: Some(base_url),
         }
     }
-}
-
-/// The text of an operation and of the fragments that it uses.
-fn text_of(document: &ExecutableDocument, query: &Query) -> String {
-    let mut used = IndexSet::default();
-    let mut next = 0;
-    spread(&query.selection_set, &mut used);
-    while let Some(name) = used.get_index(next).cloned() {
-        if let Some(fragment) = document.fragments.get(&name) {
-            spread(&fragment.selection_set, &mut used);
-        }
-        next += 1;
-    }
-    let mut text = query.serialize().no_indent().to_string();
-    for fragment in used.iter().filter_map(|name| document.fragments.get(name)) {
-        text.push(' ');
-        text.push_str(&fragment.serialize().no_indent().to_string());
-    }
-    text
-}
-
-/// The fragments that selections name.
-fn spread(set: &SelectionSet, used: &mut IndexSet<Name>) {
-    for selection in &set.selections {
-        match selection {
-            Selection::Field(field) => spread(&field.selection_set, used),
-            Selection::InlineFragment(inline) => spread(&inline.selection_set, used),
-            Selection::FragmentSpread(fragment) => {
-                used.insert(fragment.fragment_name.clone());
-            }
-        }
-    }
-}
-
-/// The comment that ends a text: what stands above an operation says what it is for.
-fn comment(before: &str) -> Option<String> {
-    let before = before.trim_end_matches([' ', '\t']);
-    let mut lines: Vec<&str> = Vec::new();
-    for line in before.strip_suffix('\n')?.rsplit('\n') {
-        let Some(text) = line.trim().strip_prefix('#') else {
-            break;
-        };
-        lines.push(text.trim_start_matches('#').trim());
-    }
-    lines.reverse();
-    bounded(&lines.join(" "), 1_000)
 }

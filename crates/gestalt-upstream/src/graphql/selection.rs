@@ -4,6 +4,8 @@
 //! are enough. A type that stands above is not entered again. Of an interface its own fields
 //! are asked for, of it and of a union besides what its types have, each with its name.
 
+mod sets;
+
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
@@ -13,6 +15,8 @@ use apollo_compiler::ast::{FieldDefinition, OperationType, Type};
 use apollo_compiler::collections::IndexMap;
 use apollo_compiler::schema::{Component, ExtendedType, Implementers};
 use apollo_compiler::{Name, Schema};
+
+use sets::{Growing, Item, Set, write_set};
 
 /// Types that an interface or a union is told apart into; of one with more only what they
 /// share is asked for.
@@ -63,22 +67,6 @@ struct Object<'s> {
     ty: &'s Name,
     /// It stands around what is meant and is no level of its own.
     wraps: bool,
-}
-
-/// A set of selections in the making.
-struct Set<'s> {
-    /// What stands before its brace.
-    head: String,
-    items: Vec<Item>,
-    ty: &'s Name,
-    depth: usize,
-    wrapped: usize,
-    parent: Option<usize>,
-}
-
-enum Item {
-    Leaf(String),
-    Set(usize),
 }
 
 /// The text of an operation, and what there is to know about it.
@@ -306,79 +294,6 @@ fn rank(leaf: &str) -> usize {
     known.unwrap_or(FIRST.len())
 }
 
-/// Sets of selections that grow until there are enough fields.
-struct Growing<'s> {
-    sets: Vec<Set<'s>>,
-    left: usize,
-    /// There was more than may be asked for.
-    full: bool,
-}
-
-impl<'s> Growing<'s> {
-    fn push(&mut self, at: usize, item: Item) {
-        self.sets[at].items.push(item);
-    }
-
-    /// Adds a set below another.
-    fn set(&mut self, at: usize, set: Set<'s>) -> usize {
-        let next = self.sets.len();
-        self.sets.push(set);
-        self.push(at, Item::Set(next));
-        next
-    }
-
-    /// Adds fields without fields of their own, so many at most.
-    fn leaves(&mut self, at: usize, leaves: &[String], most: usize) {
-        let most = most.min(self.left);
-        self.full |= leaves.len() > most;
-        for leaf in leaves.iter().take(most) {
-            self.push(at, Item::Leaf(leaf.clone()));
-            self.left -= 1;
-        }
-    }
-
-    /// Adds what types have besides what they share; none takes what is left for the others.
-    fn parts(&mut self, at: usize, parts: &[(&'s Name, Vec<String>)]) {
-        for (index, (name, leaves)) in parts.iter().enumerate() {
-            let share = self.left / (parts.len() - index);
-            if leaves.is_empty() || share == 0 {
-                self.full |= !leaves.is_empty();
-                continue;
-            }
-            let set = Set {
-                head: format!("... on {name} "),
-                ..Set::below(Some(at), name)
-            };
-            let next = self.set(at, set);
-            self.leaves(next, leaves, share);
-        }
-    }
-
-    fn stands_above(&self, at: usize, ty: &Name) -> bool {
-        let mut next = Some(at);
-        while let Some(at) = next {
-            if self.sets[at].ty == ty {
-                return true;
-            }
-            next = self.sets[at].parent;
-        }
-        false
-    }
-}
-
-impl<'s> Set<'s> {
-    fn below(parent: Option<usize>, ty: &'s Name) -> Self {
-        Self {
-            head: String::new(),
-            items: Vec::new(),
-            ty,
-            depth: 1,
-            wrapped: 0,
-            parent,
-        }
-    }
-}
-
 /// Whether a field is asked for without being named: nothing must be said for it, it is no page
 /// of a list, and the server does not advise against it.
 fn is_asked_for(field: &FieldDefinition) -> bool {
@@ -388,35 +303,4 @@ fn is_asked_for(field: &FieldDefinition) -> bool {
         .iter()
         .any(|argument| argument.is_required() || paged(&argument.name));
     !needs && !field.directives.has("deprecated")
-}
-
-/// Writes a set; what turned out to be empty below it is left out.
-fn write_set(sets: &[Set<'_>], at: usize, out: &mut String) {
-    out.push('{');
-    let before = out.len();
-    for item in &sets[at].items {
-        match item {
-            Item::Leaf(text) => {
-                out.push(' ');
-                out.push_str(text);
-            }
-            Item::Set(next) if has_items(sets, *next) => {
-                out.push(' ');
-                out.push_str(&sets[*next].head);
-                write_set(sets, *next, out);
-            }
-            Item::Set(_) => {}
-        }
-    }
-    if out.len() == before {
-        out.push_str(" __typename");
-    }
-    out.push_str(" }");
-}
-
-fn has_items(sets: &[Set<'_>], at: usize) -> bool {
-    sets[at].items.iter().any(|item| match item {
-        Item::Leaf(text) => text != "__typename",
-        Item::Set(next) => has_items(sets, *next),
-    })
 }
