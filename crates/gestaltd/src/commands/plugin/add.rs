@@ -266,13 +266,12 @@ impl Target {
         let Err(error) = load(&all).await else {
             return Ok(());
         };
-        match before {
-            Some(bytes) => layer::write(&self.file, &String::from_utf8_lossy(&bytes), true)?,
-            None => {
-                layer::remove(&self.file)?;
-                if let Some(kept) = &kept {
-                    layer::remove(&kept.file)?;
-                }
+        if let Some(bytes) = before {
+            layer::write(&self.file, &String::from_utf8_lossy(&bytes), true)?;
+        } else {
+            layer::remove(&self.file)?;
+            if let Some(kept) = &kept {
+                layer::remove(&kept.file)?;
             }
         }
         Err(Failure::from(error).hint("Nothing was written."))

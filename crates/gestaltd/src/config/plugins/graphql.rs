@@ -139,12 +139,12 @@ impl GraphQlEntry {
 
     fn settings(&self, checker: &mut Checker<'_>) -> Option<GraphQlSettings> {
         let usual = GraphQlSettings::default();
-        let depth = within(self.max_depth, 1..=MOST_DEPTH, checker);
-        let fields = within(self.max_fields, 1..=MOST_FIELDS, checker);
+        let depth = within(self.max_depth, usual.max_depth, 1..=MOST_DEPTH, checker);
+        let fields = within(self.max_fields, usual.max_fields, 1..=MOST_FIELDS, checker);
         let documents = self.texts(checker);
         Some(GraphQlSettings {
-            max_depth: depth?.unwrap_or(usual.max_depth),
-            max_fields: fields?.unwrap_or(usual.max_fields),
+            max_depth: depth?,
+            max_fields: fields?,
             documents: documents?,
             generate: self
                 .generate
@@ -214,14 +214,15 @@ impl GraphQlEntry {
     }
 }
 
-/// A number within its bounds, where one is given; `None` if it is not.
+/// A number within its bounds, or what is usual where none is given; `None` if it is not.
 fn within(
     given: Option<Located<u32>>,
+    usual: usize,
     bounds: std::ops::RangeInclusive<u32>,
     checker: &mut Checker<'_>,
-) -> Option<Option<usize>> {
+) -> Option<usize> {
     let Some(given) = given else {
-        return Some(None);
+        return Some(usual);
     };
     if !bounds.contains(&given.value) {
         let what = format!(
@@ -232,7 +233,7 @@ fn within(
         checker.problem(Problem::new(what, given.at));
         return None;
     }
-    Some(Some(given.value as usize))
+    Some(given.value as usize)
 }
 
 /// An endpoint as it is written, with the `/` at its end: some servers know no other.

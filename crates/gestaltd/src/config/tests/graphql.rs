@@ -79,11 +79,9 @@ fn what_is_no_schema_or_document_is_refused() {
 
 #[test]
 fn operations_that_are_written_here_are_wrong_at_their_line() {
-    let surface = format!(
-        "\n        url: \"https://shop.example.com/graphql\"\n        schema: ./shop.graphql\n        \
-         operations: |\n          query A {{\n            nothing\n          }}\n"
-    );
-    let wrong = shop(&of(&surface)).wrong();
+    let surface = "\n        url: \"https://shop.example.com/graphql\"\n        schema: ./shop.graphql\n        \
+        operations: |\n          query A {\n            nothing\n          }\n";
+    let wrong = shop(&of(surface)).wrong();
     assert!(
         wrong.contains("config.yaml:10: type `Query` does not have a field `nothing`"),
         "{wrong}"
