@@ -1,6 +1,6 @@
 //! `gestaltd plugin add`: from a document to a layer of the config.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gestalt_core::Secret;
@@ -245,6 +245,9 @@ impl Target {
         let without = load(&self.others).await;
         layer::make_folder(&self.file)?;
         let kept = self.kept(document);
+        let kept_before = kept
+            .as_ref()
+            .and_then(|kept| std::fs::read(&kept.file).ok());
         if let (Some(kept), Some(fetched)) = (&kept, &document.fetched) {
             layer::write(&kept.file, &String::from_utf8_lossy(&fetched.bytes), force)?;
         } else if let Some(fetched) = &document.fetched {
@@ -266,13 +269,9 @@ impl Target {
         let Err(error) = load(&all).await else {
             return Ok(());
         };
-        if let Some(bytes) = before {
-            layer::write(&self.file, &String::from_utf8_lossy(&bytes), true)?;
-        } else {
-            layer::remove(&self.file)?;
-            if let Some(kept) = &kept {
-                layer::remove(&kept.file)?;
-            }
+        restore(&self.file, before.as_deref())?;
+        if let Some(kept) = &kept {
+            restore(&kept.file, kept_before.as_deref())?;
         }
         Err(Failure::from(error).hint("Nothing was written."))
     }
@@ -309,6 +308,14 @@ impl Target {
             "{wrote}\nNext: `gestaltd serve {}`; then `{connect}`.",
             files.join(" ")
         )
+    }
+}
+
+/// Leaves a file as it was before it was written, or takes it away.
+fn restore(file: &Path, before: Option<&[u8]>) -> Result<(), Failure> {
+    match before {
+        Some(bytes) => layer::write(file, &String::from_utf8_lossy(bytes), true),
+        None => layer::remove(file),
     }
 }
 
