@@ -8,6 +8,7 @@
 mod actions;
 mod browser;
 mod conformance;
+mod graphql;
 mod httpbin;
 mod identity;
 mod isolation;

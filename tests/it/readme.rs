@@ -44,9 +44,14 @@ fn the_configs_of_the_documents_hold() {
     let mut configs = Vec::new();
     for document in ["docs/configuration.md", "docs/identity.md", "README.md"] {
         let text = std::fs::read_to_string(root().join(document)).unwrap();
-        for block in text.split("```yaml\n").skip(1) {
-            let (block, _) = block.split_once("```").unwrap();
-            // A manifest says in its first line where it lies.
+        let blocks = |language: &str| {
+            let begins = format!("```{language}\n");
+            let parts = text.split(&begins).skip(1);
+            let blocks = parts.map(|part| part.split_once("```").unwrap().0.to_owned());
+            blocks.collect::<Vec<String>>()
+        };
+        for block in blocks("yaml").into_iter().chain(blocks("graphql")) {
+            // A manifest or a schema says in its first line where it lies.
             let named = block.strip_prefix("# ").and_then(|b| b.split_once('\n'));
             if let Some((name, manifest)) = named {
                 let path = folder.path().join(name);

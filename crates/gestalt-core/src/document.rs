@@ -33,8 +33,44 @@ pub struct ImportSettings {
     pub document_url: Option<Url>,
     /// Values of the variables of the document's servers.
     pub variables: BTreeMap<String, String>,
+    /// How a GraphQL schema becomes operations; `None` for an OpenAPI document. The base URL is
+    /// its endpoint then.
+    pub graphql: Option<GraphQlSettings>,
     /// Bounds.
     pub limits: ImportLimits,
+}
+
+/// How a GraphQL schema becomes operations.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GraphQlSettings {
+    /// Texts whose named operations are offered.
+    pub documents: Vec<GraphQlDocument>,
+    /// Make an operation of each field of the root types.
+    pub generate: bool,
+    /// Levels of fields that a generated selection has; scalars alone are one.
+    pub max_depth: usize,
+    /// Fields that a generated selection has.
+    pub max_fields: usize,
+}
+
+impl Default for GraphQlSettings {
+    fn default() -> Self {
+        Self {
+            documents: Vec::new(),
+            generate: true,
+            max_depth: 2,
+            max_fields: 100,
+        }
+    }
+}
+
+/// A text with operations of GraphQL.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GraphQlDocument {
+    /// What reports call it: the name of its file.
+    pub name: String,
+    /// The text.
+    pub text: String,
 }
 
 /// Bounds of what is read out of a document.

@@ -1,6 +1,7 @@
 //! Operations: what a plugin offers, in a form that a hand-written manifest and an
 //! OpenAPI document both fill.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
@@ -53,6 +54,17 @@ pub struct Operation {
     pub pagination: Option<Pagination>,
     /// Longest wait for the whole answer's head; the surface's default if `None`.
     pub timeout: Option<Duration>,
+}
+
+impl Operation {
+    /// The GraphQL operation that it is; `None` for any other.
+    pub fn graphql(&self) -> Option<&GraphQlOperation> {
+        let media = self.body.as_ref()?.media.first()?;
+        match &media.kind {
+            MediaKind::GraphQl(operation) => Some(operation),
+            _ => None,
+        }
+    }
 }
 
 /// Which of a plugin's connections an operation can be called with.
@@ -157,7 +169,7 @@ pub struct Media {
 }
 
 /// How arguments become a body.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum MediaKind {
     /// `application/json` and `+json`.
     Json,
@@ -167,6 +179,17 @@ pub enum MediaKind {
     Multipart,
     /// Anything else: text or bytes, streamed as they come.
     Raw,
+    /// JSON around a GraphQL operation: the arguments are its variables, and never its text.
+    GraphQl(Arc<GraphQlOperation>),
+}
+
+/// A GraphQL operation as it is sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GraphQlOperation {
+    /// The text of the operation and of the fragments it uses.
+    pub query: String,
+    /// Its name in that text.
+    pub name: String,
 }
 
 /// How one field of a form or multipart body is written.

@@ -22,12 +22,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gestalt_core::Clock;
 use gestalt_core::document::{DocumentText, ImportSettings, Imported};
 use gestalt_core::host::EgressRules;
 use gestalt_core::name::ConnectionName;
 use gestalt_core::operation::Location;
-use gestalt_upstream::{Resolver, Settings as UpstreamSettings, Upstream};
+use gestalt_core::{Clock, Secret};
+use gestalt_upstream::{Injection, Resolver, Settings as UpstreamSettings, Upstream};
+use http::HeaderName;
 use url::Url;
 
 pub use digest::{BadDigest, Digest};
@@ -153,6 +154,10 @@ impl Documents {
         Self {
             to_json,
             import: |root, load, settings| {
+                if settings.graphql.is_some() {
+                    return gestalt_upstream::graphql::import(&root, settings)
+                        .map_err(|error| error.to_string());
+                }
                 gestalt_upstream::openapi::import(root, load, settings)
                     .map_err(|error| error.to_string())
             },
@@ -306,7 +311,8 @@ impl Documents {
         let Root {
             name, bytes, json, ..
         } = root;
-        let bytes = if json {
+        // A GraphQL schema is in a language of its own, or in JSON as its server wrote it.
+        let bytes = if json || wanted.settings.graphql.is_some() {
             bytes
         } else {
             (self.to_json)(&name, bytes).map_err(|message| DocumentError::Form {
@@ -358,6 +364,24 @@ impl Documents {
     }
 }
 
+/// Reads a text beside a document, such as operations for a GraphQL schema: of at most `limit`
+/// bytes, and, where it must, in a folder.
+///
+/// # Errors
+/// [`DocumentError`].
+pub fn text(path: &Path, within: Option<&Path>, limit: usize) -> Result<String, DocumentError> {
+    let name = path.display().to_string();
+    let found = match within {
+        Some(folder) => files::within(folder, path, &name)?,
+        None => path.to_owned(),
+    };
+    let (bytes, _) = files::read(&found, &name, limit, Clock::System.now())?;
+    String::from_utf8(bytes).map_err(|_| DocumentError::Form {
+        name,
+        message: "it is no text in UTF-8".to_owned(),
+    })
+}
+
 impl Source {
     fn key(&self) -> String {
         match self {
@@ -365,6 +389,41 @@ impl Source {
             other => format!("{other:?}"),
         }
     }
+}
+
+/// The credential that a server is asked for its schema with.
+#[derive(Debug)]
+pub struct Credential {
+    /// The header that it stands in.
+    pub header: HeaderName,
+    /// The header's whole value.
+    pub value: Secret,
+}
+
+/// Asks a GraphQL server for its schema, through the guarded client as [`fetch`] does. The answer
+/// is as it came.
+///
+/// # Errors
+/// [`DocumentError::Fetch`].
+pub async fn introspect(
+    url: &Url,
+    credential: Option<Credential>,
+    rules: &EgressRules,
+    max_bytes: u64,
+) -> Result<Bytes, DocumentError> {
+    let asked = async {
+        let upstream = Upstream::new(UpstreamSettings::default(), Resolver::System)?;
+        let mut injection = Injection::default();
+        if let Some(Credential { header, value }) = credential {
+            injection.mask.push(value.clone());
+            injection.headers.push((header, value));
+        }
+        upstream.introspect(url, injection, rules, max_bytes).await
+    };
+    asked.await.map_err(|error| DocumentError::Fetch {
+        url: url.clone(),
+        source: error.into(),
+    })
 }
 
 /// Fetches a document of at most `max_bytes` bytes through the guarded client. Its own host

@@ -2,17 +2,30 @@
 
 use bytes::Bytes;
 use gestalt_core::host::EgressRules;
-use http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::timeout;
 use url::Url;
 
 use crate::body::{Limits, OutBody, open, read_whole};
 use crate::egress::{Denied, Egress, Outgoing, Policy, Reason, fetch_policy};
-use crate::{Injection, Upstream, UpstreamError};
+use crate::{Injection, Upstream, UpstreamError, graphql};
 
 /// What a document may be written in.
 const ACCEPTED: &str = "application/json, application/yaml;q=0.9, */*;q=0.5";
+/// What a GraphQL server may answer in.
+const ANSWERED: &str = "application/json, application/graphql-response+json;q=0.9";
+
+/// What is asked of a document's host.
+struct Asking<'a> {
+    url: &'a Url,
+    rules: &'a EgressRules,
+    max_bytes: u64,
+    injection: Injection,
+    method: Method,
+    accept: &'static str,
+    body: OutBody,
+}
 
 impl Upstream {
     /// Fetches a document of at most `max_bytes` bytes. Its own host may be reached, and what
@@ -26,7 +39,51 @@ impl Upstream {
         rules: &EgressRules,
         max_bytes: u64,
     ) -> Result<Bytes, UpstreamError> {
-        let policy: Policy = fetch_policy(url, rules).ok_or_else(|| {
+        self.ask(Asking {
+            url,
+            rules,
+            max_bytes,
+            injection: Injection::default(),
+            method: Method::GET,
+            accept: ACCEPTED,
+            body: OutBody::Empty,
+        })
+        .await
+    }
+
+    /// Asks a GraphQL server for its schema, within the same bounds; `injection` is the
+    /// operator's own credential, where one is needed.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub async fn introspect(
+        &self,
+        url: &Url,
+        injection: Injection,
+        rules: &EgressRules,
+        max_bytes: u64,
+    ) -> Result<Bytes, UpstreamError> {
+        let body = serde_json::json!({
+            "query": graphql::INTROSPECTION,
+            "operationName": "Introspection",
+        });
+        let body = body.to_string().into_bytes();
+        let most = body.len() as u64;
+        self.ask(Asking {
+            url,
+            rules,
+            max_bytes,
+            injection,
+            method: Method::POST,
+            accept: ANSWERED,
+            body: OutBody::full(body, most)?,
+        })
+        .await
+    }
+
+    async fn ask(&self, asking: Asking<'_>) -> Result<Bytes, UpstreamError> {
+        let Asking { url, max_bytes, .. } = asking;
+        let policy: Policy = fetch_policy(url, asking.rules).ok_or_else(|| {
             UpstreamError::EgressDenied(Denied {
                 target: url.host_str().unwrap_or_default().to_owned(),
                 reason: Reason::Scheme,
@@ -42,19 +99,23 @@ impl Upstream {
             .parse()
             .map_err(|_| UpstreamError::answer("The document's address is no URL."))?;
         let mut fixed = HeaderMap::new();
-        fixed.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
+        fixed.insert(ACCEPT, HeaderValue::from_static(asking.accept));
         fixed.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Ok(agent) = HeaderValue::from_str(&settings.user_agent) {
             fixed.insert(USER_AGENT, agent);
         }
+        let mut given = Vec::new();
+        if asking.method == Method::POST {
+            given.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+        }
         let out = Outgoing {
-            method: Method::GET,
+            method: asking.method,
             target,
             fixed: &fixed,
-            given: Vec::new(),
-            injection: &Injection::default(),
+            given,
+            injection: &asking.injection,
             identity: &[],
-            body: OutBody::Empty,
+            body: asking.body,
         };
         let limit = settings.request_timeout;
         let arrived = egress.send(out, limit).await?;

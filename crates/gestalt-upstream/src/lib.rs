@@ -15,6 +15,7 @@ mod call;
 pub mod egress;
 mod error;
 mod fetch;
+pub mod graphql;
 mod mask;
 pub mod mcp;
 pub mod openapi;

@@ -20,13 +20,16 @@ use gestalt_core::document::{DocumentText, ImportSettings, Imported};
 use serde_json::Value;
 
 use document::{Node, Texts};
-use findings::Findings;
 use operations::Reading;
 use schema::Schemas;
 use security::{Connections, Scheme};
 use servers::Servers;
 
 pub use document::ImportError;
+
+pub(crate) use findings::{Findings, Spot};
+pub(crate) use names::{LONGEST_OPERATION, Taken};
+pub(crate) use schema::{assemble, bounded, fits, trim};
 
 /// Most security schemes of a document that are looked at.
 const MOST_SCHEMES: usize = 200;

@@ -62,6 +62,11 @@ const FENCES: &[Fence] = &[
         "HTTP is spoken at the doors and by the guarded client",
     ),
     fence(
+        "apollo-compiler",
+        &["gestalt-upstream"],
+        "GraphQL is read where it is spoken",
+    ),
+    fence(
         "utoipa",
         &["gestalt-api", "gestaltd"],
         "the wire's shapes and its document have one home",

@@ -13,8 +13,8 @@ use gestalt_core::connection::{
 use gestalt_core::document::{Finding, Imported, Severity};
 use gestalt_core::name::{ConnectionName, OperationName};
 use gestalt_core::operation::{
-    Body, FieldEncoding, Location, Media, MediaKind, Operation, Pagination, PaginationStyle,
-    Parameter, Response, ResponseMapping, Security, Style,
+    Body, FieldEncoding, GraphQlOperation, Location, Media, MediaKind, Operation, Pagination,
+    PaginationStyle, Parameter, Response, ResponseMapping, Security, Style,
 };
 use http::Method;
 use serde_json::Value;
@@ -156,6 +156,7 @@ structs! {
     }
     Body { required, description, media }
     Media { content_type, kind, schema, encoding }
+    GraphQlOperation { query, name }
     FieldEncoding { name, content_type, style, explode }
     Response { schema, mapping, max_bytes }
     ResponseMapping { pointer, select }
@@ -171,7 +172,7 @@ enums! {
     Severity { 0 Skipped, 1 Changed, 2 Note }
     Location { 0 Path, 1 Query, 2 Header, 3 Cookie }
     Style { 0 Simple, 1 Label, 2 Matrix, 3 Form, 4 SpaceDelimited, 5 PipeDelimited, 6 DeepObject }
-    MediaKind { 0 Json, 1 Form, 2 Multipart, 3 Raw }
+    MediaKind { 0 Json, 1 Form, 2 Multipart, 3 Raw, 4 GraphQl(operation) }
     Security { 0 Any, 1 None, 2 OneOf(names) }
     PaginationStyle {
         0 Cursor { param, path }, 1 Page { param, start }, 2 Offset { param }, 3 Link,

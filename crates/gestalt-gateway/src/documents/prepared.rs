@@ -16,7 +16,7 @@ use super::folder::Folder;
 use super::{Digest, Wanted};
 
 /// What a file begins with. The number goes up with the form.
-const MAGIC: &[u8] = b"gestalt prepared document 1\n";
+const MAGIC: &[u8] = b"gestalt prepared document 2\n";
 /// The folder's name.
 const FOLDER: &str = "prepared";
 /// How many are kept.

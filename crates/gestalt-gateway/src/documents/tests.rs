@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use gestalt_core::document::GraphQlSettings;
 use gestalt_core::operation::{
     Operation, Pagination, PaginationStyle, Parameter, Response, Security, Style,
 };
@@ -416,4 +417,35 @@ fn no_parameter_stands_where_a_credential_goes() {
     assert_eq!(imported.findings.len(), 2, "{:?}", imported.findings);
     assert_eq!(imported.findings[0].operation.as_deref(), Some("GET /{id}"));
     assert_eq!(import(Location::Query, "id").findings.len(), 0);
+}
+
+#[test]
+fn a_graphql_operation_survives_the_prepared_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("schema.graphql");
+    fs::write(&path, "type Query { a(b: String!): Int }").unwrap();
+    let wanted = Wanted {
+        settings: ImportSettings {
+            base_url: Some("https://example.com/graphql".parse().unwrap()),
+            graphql: Some(GraphQlSettings::default()),
+            ..ImportSettings::default()
+        },
+        ..Wanted::default()
+    };
+    let read = || {
+        let documents = Documents::kept(as_it_is, Clock::System);
+        documents
+            .import(&file(&path), &wanted, Some(folder.path()))
+            .unwrap()
+    };
+    let (first, second) = (read(), read());
+    assert_eq!(
+        fs::read_dir(folder.path().join("prepared"))
+            .unwrap()
+            .count(),
+        1
+    );
+    let graphql = second.operations[0].graphql().unwrap();
+    assert_eq!(graphql.query, "query a($b: String!) { a(b: $b) }");
+    assert_eq!(format!("{first:?}"), format!("{second:?}"));
 }

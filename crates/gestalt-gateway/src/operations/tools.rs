@@ -33,6 +33,10 @@ const MAX_COMPARED_CHARS: usize = 128;
 
 /// The operation that a tool's name leads to.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a door asks of an operation, each by itself"
+)]
 pub struct FoundTool {
     /// Its plugin.
     pub plugin: Arc<str>,
@@ -46,6 +50,8 @@ pub struct FoundTool {
     pub read_only: bool,
     /// It is an MCP server's, which calls it by this name.
     pub live: Option<Arc<str>>,
+    /// It is an operation of GraphQL, whose answers have `data` and `errors`.
+    pub graphql: bool,
 }
 
 impl Gateway {
@@ -128,6 +134,7 @@ async fn live(
             structured: false,
             paginated: false,
             read_only,
+            graphql: false,
             live: Some(source.into()),
             operation,
         })
@@ -192,6 +199,7 @@ fn find(
         paginated: definition.pagination.is_some(),
         read_only: definition.read_only,
         live: None,
+        graphql: definition.graphql().is_some(),
     })
 }
 

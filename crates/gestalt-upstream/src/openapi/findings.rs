@@ -7,15 +7,15 @@ use gestalt_core::document::{Finding, Severity};
 
 /// Where in a document something stands.
 #[derive(Clone, Debug)]
-pub(super) struct Spot {
-    pub(super) file: String,
-    pub(super) line: u64,
+pub(crate) struct Spot {
+    pub(crate) file: String,
+    pub(crate) line: u64,
     /// JSON pointer.
-    pub(super) place: String,
+    pub(crate) place: String,
 }
 
 /// Findings in the order in which they are met, each told once, up to a limit.
-pub(super) struct Findings {
+pub(crate) struct Findings {
     list: Vec<Finding>,
     /// Hashes of what has been told: what many operations share is told for the first.
     told: HashSet<u64>,
@@ -28,7 +28,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             list: Vec::new(),
             told: HashSet::new(),
@@ -40,23 +40,23 @@ impl Findings {
     }
 
     /// Says which operation the next findings are about.
-    pub(super) fn about(&mut self, operation: Option<String>) {
+    pub(crate) fn about(&mut self, operation: Option<String>) {
         self.operation = operation;
     }
 
-    pub(super) fn skipped(&mut self, spot: &Spot, message: impl Into<String>) {
+    pub(crate) fn skipped(&mut self, spot: &Spot, message: impl Into<String>) {
         self.add(Severity::Skipped, spot, message.into());
     }
 
-    pub(super) fn changed(&mut self, spot: &Spot, message: impl Into<String>) {
+    pub(crate) fn changed(&mut self, spot: &Spot, message: impl Into<String>) {
         self.add(Severity::Changed, spot, message.into());
     }
 
-    pub(super) fn note(&mut self, spot: &Spot, message: impl Into<String>) {
+    pub(crate) fn note(&mut self, spot: &Spot, message: impl Into<String>) {
         self.add(Severity::Note, spot, message.into());
     }
 
-    pub(super) fn add(&mut self, severity: Severity, spot: &Spot, message: String) {
+    pub(crate) fn add(&mut self, severity: Severity, spot: &Spot, message: String) {
         let Spot { file, line, place } = spot.clone();
         self.push(Finding {
             severity,
@@ -69,7 +69,7 @@ impl Findings {
     }
 
     /// Takes a finding over. Beyond the limit a graver one takes the place of a lighter one.
-    pub(super) fn push(&mut self, finding: Finding) {
+    pub(crate) fn push(&mut self, finding: Finding) {
         self.said += 1;
         let mut hasher = DefaultHasher::new();
         (
@@ -105,7 +105,7 @@ impl Findings {
     }
 
     /// The findings, and how many more there were.
-    pub(super) fn finish(self) -> (Vec<Finding>, u64) {
+    pub(crate) fn finish(self) -> (Vec<Finding>, u64) {
         (self.list, self.more)
     }
 }

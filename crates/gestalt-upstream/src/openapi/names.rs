@@ -8,7 +8,7 @@ use gestalt_core::operation::Location;
 use http::Method;
 
 /// Longest name of an operation (see [`OperationName`]).
-const LONGEST_OPERATION: usize = 128;
+pub(crate) const LONGEST_OPERATION: usize = 128;
 /// Longest name of a connection (see [`ConnectionName`]).
 const LONGEST_CONNECTION: usize = 64;
 /// Longest name of a parameter: what models' APIs take as a member of a tool's schema.
@@ -16,11 +16,11 @@ const LONGEST_PARAMETER: usize = 64;
 
 /// Names in use; a name that is taken gets `_2`, `_3` and so on, in the document's order.
 #[derive(Default)]
-pub(super) struct Taken(HashSet<String>);
+pub(crate) struct Taken(HashSet<String>);
 
 impl Taken {
     /// Takes a name, or the first numbered one that is free, no longer than `longest`.
-    fn take(&mut self, wanted: &str, longest: usize) -> String {
+    pub(crate) fn take(&mut self, wanted: &str, longest: usize) -> String {
         let wanted = cut(wanted, longest);
         let mut name = wanted.to_owned();
         let mut number = 2_u32;

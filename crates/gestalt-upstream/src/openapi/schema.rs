@@ -23,6 +23,9 @@ use super::document::Node;
 use super::findings::Findings;
 use known::{Effects, Finished, Known, Whole};
 
+pub(crate) use trim::{fits, trim};
+pub(crate) use whole::assemble;
+
 /// How many times its limit may be converted of a schema before the rest is left open.
 const ROOM: usize = 4;
 /// Schemas within each other, past which the rest is left open.
@@ -378,7 +381,7 @@ impl<'t> Making<'_, 't> {
 
 /// A text without white space around it, no longer than a number of characters: cut at the
 /// end of a sentence or else of a word, with `…` behind it. `None` if nothing is left.
-pub(super) fn bounded(text: &str, longest: usize) -> Option<String> {
+pub(crate) fn bounded(text: &str, longest: usize) -> Option<String> {
     let text = text.trim();
     if text.is_empty() || longest == 0 {
         return None;

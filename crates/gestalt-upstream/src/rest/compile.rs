@@ -387,7 +387,7 @@ fn fixed_query(operation: &Operation) -> String {
 fn body_types(operation: &Operation) -> Vec<String> {
     let media = operation.body.iter().flat_map(|body| &body.media);
     media
-        .filter(|media| media.kind != MediaKind::Json)
+        .filter(|media| !matches!(media.kind, MediaKind::Json | MediaKind::GraphQl(_)))
         .map(|media| media.content_type.clone())
         .collect()
 }

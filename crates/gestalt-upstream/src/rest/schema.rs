@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use gestalt_core::operation::Operation;
-use jsonschema::{Draft, Validator};
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{Draft, ValidationError, Validator};
 use serde_json::Value;
 
 use super::bodies;
@@ -126,10 +127,33 @@ impl Rules {
             // What the look at load passes compiles, as far as is known.
             return Err(Fault::whole("cannot be checked: its schema is broken"));
         };
-        validator.validate(value).map_err(|error| Fault {
-            path: error.instance_path().to_string(),
-            message: shorten(&error.masked().to_string()),
+        validator.validate(value).map_err(|error| {
+            let error = innermost(&error);
+            Fault {
+                path: error.instance_path().to_string(),
+                message: shorten(&error.masked().to_string()),
+            }
         })
+    }
+}
+
+/// What is wrong within alternatives, where all but one of them are for values of another type:
+/// of an object or null, it is about the object.
+fn innermost<'e>(error: &'e ValidationError<'e>) -> &'e ValidationError<'e> {
+    let (ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context }) =
+        error.kind()
+    else {
+        return error;
+    };
+    let same = |inner: &ValidationError<'_>| {
+        matches!(inner.kind(), ValidationErrorKind::Type { .. })
+            && inner.instance_path() == error.instance_path()
+    };
+    let firsts = context.iter().filter_map(|branch| branch.first());
+    let mut meant = firsts.filter(|inner| !same(inner));
+    match (meant.next(), meant.next()) {
+        (Some(inner), None) => innermost(inner),
+        _ => error,
     }
 }
 

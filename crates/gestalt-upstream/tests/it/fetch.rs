@@ -1,8 +1,9 @@
 //! Documents by URL: the guard holds for them as for calls.
 
+use gestalt_core::Secret;
 use gestalt_core::host::EgressRules;
 use gestalt_upstream::egress::Reason;
-use gestalt_upstream::{Resolver, Upstream, UpstreamError};
+use gestalt_upstream::{Injection, Resolver, Upstream, UpstreamError};
 
 use crate::server::{Server, answer, json, redirect};
 use crate::world::{only, settings};
@@ -95,4 +96,34 @@ async fn a_document_comes_whole_and_nothing_secret_goes_out() {
         .collect();
     names.sort_unstable();
     assert_eq!(names, ["accept", "accept-encoding", "host", "user-agent"]);
+}
+
+#[tokio::test]
+async fn a_schema_is_asked_for_with_the_credential_and_nothing_follows_it_elsewhere() {
+    let other = Server::quiet().await;
+    let to = other.url();
+    let server = Server::start(move |seen| match seen.path.as_str() {
+        "/graphql" => json("{\"data\":{}}"),
+        _ => redirect(307, &to),
+    })
+    .await;
+    let rules = only(server.address);
+    let ask = async |path: &str| {
+        let mut injection = Injection::default();
+        let name = http::HeaderName::from_static("authorization");
+        injection.headers.push((name, Secret::new("Bearer it")));
+        let upstream = Upstream::new(settings(), Resolver::System).unwrap();
+        let url = format!("{}{path}", server.url()).parse().unwrap();
+        upstream.introspect(&url, injection, &rules, 1_000).await
+    };
+    assert!(ask("/elsewhere").await.is_err());
+    assert!(other.seen().is_empty());
+    assert_eq!(ask("/graphql").await.unwrap(), "{\"data\":{}}");
+    let seen = server.seen().pop().unwrap();
+    assert_eq!(seen.method, http::Method::POST);
+    assert_eq!(seen.header("authorization"), Some("Bearer it"));
+    assert_eq!(seen.header("content-type"), Some("application/json"));
+    let sent: serde_json::Value = serde_json::from_slice(&seen.body).unwrap();
+    let query = sent["query"].as_str().unwrap();
+    assert!(query.starts_with("query Introspection { __schema"));
 }

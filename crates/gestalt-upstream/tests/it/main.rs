@@ -8,6 +8,7 @@ mod compile;
 mod exact;
 mod fetch;
 mod files;
+mod graphql;
 mod identity;
 mod limits;
 mod masking;

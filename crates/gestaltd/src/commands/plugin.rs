@@ -14,8 +14,8 @@ use super::{ConfigFiles, Failure};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Add a plugin whose operations an OpenAPI document describes
-    Add(add::Options),
+    /// Add a plugin whose operations an OpenAPI document or a GraphQL schema describes
+    Add(Box<add::Options>),
     /// Say what of a document is not taken over as it is, where, and why
     Lint(lint::Options),
 }

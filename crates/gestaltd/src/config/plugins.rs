@@ -1,5 +1,6 @@
 //! `plugins`: named upstreams, from a manifest or written inline.
 
+mod graphql;
 mod identity;
 mod mcp;
 mod openapi;
@@ -170,7 +171,7 @@ impl PluginEntry {
         let mut connections = selection::checks(written, &operations, opaque, checker);
         connections.extend(offered.connections);
         let (operations, places): (Vec<_>, Vec<_>) = operations.into_iter().unzip();
-        if let Some(read) = offered.read {
+        for read in offered.read {
             checker.report(read.report(&name.value, operations.len(), &egress));
         }
         let told = (offered.title, offered.description);
@@ -236,10 +237,7 @@ impl PluginEntry {
     ) -> bool {
         let mut any = false;
         for surfaces in theirs.into_iter().chain([&self.surfaces]) {
-            for (word, surface) in [
-                ("graphql", &surfaces.graphql),
-                ("provider", &surfaces.provider),
-            ] {
+            for (word, surface) in [("provider", &surfaces.provider)] {
                 if let Some(surface) = surface {
                     any = true;
                     checker.unsupported(&format!("surfaces of kind `{word}`"), surface.at);

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod documents;
+mod graphql;
 mod identity;
 mod refused;
 mod resolved;

@@ -17,12 +17,14 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use self::arrived::{Arrived, Kind};
+use self::graphql::Outcome;
 use self::written::Written;
 use super::held::{self, Held, Rest};
 use crate::http::Site;
 use crate::http::invoke::arguments::is_deeper;
 
 mod arrived;
+mod graphql;
 mod written;
 
 /// Arrays and objects within each other that are still given as structured content.
@@ -80,9 +82,12 @@ pub(crate) async fn result(
         Err(sentence) => return told(&sentence),
     };
     let mut result = Written::default();
-    let failed = status.is_client_error() || status.is_server_error();
+    let refused = status.is_client_error() || status.is_server_error();
+    let outcome = arrived.text().filter(|_| call.tool.graphql && !arrived.cut);
+    let outcome = outcome.map_or(Outcome::Data, Outcome::of);
+    let failed = refused || outcome == Outcome::Failed;
     result.is_error = failed;
-    if failed || arrived.bytes.is_empty() {
+    if refused || arrived.bytes.is_empty() {
         result.text(&answered(status, &headers));
     }
     if arrived.bytes.is_empty() {
@@ -102,6 +107,9 @@ pub(crate) async fn result(
             return first_piece(result, rest, limits, held);
         }
         result.text(text);
+        if outcome == Outcome::Partial {
+            result.text("Part of the data is missing; `errors` says why.");
+        }
         if !failed {
             result.structured = structured(text, &kind, call.tool.structured);
         }

@@ -194,6 +194,7 @@ mod tests {
             paginated: false,
             read_only: true,
             live: None,
+            graphql: false,
         }
     }
 

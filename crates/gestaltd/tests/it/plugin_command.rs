@@ -402,3 +402,70 @@ fn lint_knows_the_plugins_of_the_config() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.contains("`pets`, 2 operations"), "{}", ran.out);
 }
+
+#[test]
+fn a_schema_in_a_file_is_added_with_its_endpoint() {
+    let home = Home::configured();
+    home.write(
+        "shop.graphql",
+        "type Query { book(id: ID!): String }\ntype Mutation { add: Int }\n",
+    );
+    home.refuses(
+        &["--graphql", "shop.graphql"],
+        "--base-url https://…/graphql",
+    );
+    home.refuses(
+        &["--graphql", "shop.graphql", "--openapi", "pets.yaml"],
+        "cannot be used with",
+    );
+    home.refuses(&["--graphql", "pets.yaml"], "cannot be imported");
+    home.refuses(
+        &["--openapi", "pets.yaml", "--token-file", "t"],
+        "--token-file is for --graphql with a URL",
+    );
+    let url = "https://shop.example.com/graphql/";
+    let words = [
+        "plugin",
+        "add",
+        "--graphql",
+        "shop.graphql",
+        "--base-url",
+        url,
+    ];
+    let ran = home.run(&words);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_snapshot!(ran.out, @"
+    A schema (GraphQL) as `shop`: 2 tools, 1 that only read and 1 that write
+
+    TOOL       CALLS         DOES
+    shop_book  query book
+    shop_add   mutation add
+
+    Base URL  https://shop.example.com/
+    Connect   as `connections` in the file says: a schema does not say it
+    Hosts     shop.example.com
+    Findings  none: all of it is taken over as it is
+
+    Wrote ~/.gestaltd/config.d/shop.yaml.
+    Next: `gestaltd serve`, or `gestaltd reload` where it runs; then `gestalt plugin connect shop`.
+    ");
+    let layer = home.read(".gestaltd/config.d/shop.yaml");
+    let layer = layer.replace(&home.path().display().to_string(), "~");
+    assert_snapshot!(layer, @r"
+    # A schema, added by `gestaltd plugin add`.
+    plugins:
+      shop:
+        surfaces:
+          graphql:
+            url: https://shop.example.com/graphql/
+            schema: ~/shop.graphql
+            # To offer operations of your own instead of one for each field:
+            # documents: [./operations.graphql]
+        # A schema does not say how to authenticate. With a token:
+        # connections: { default: { auth: { type: bearer } } }
+        # To offer some of the operations only, name them:
+        # allowedOperations: { book: {} }
+    ");
+    let linted = home.run(&["plugin", "lint", "shop"]);
+    assert_eq!(linted.code, 0, "{}", linted.err);
+}

@@ -34,12 +34,12 @@ const MOST_VALUES: usize = 30;
 const DEEPEST_COMBINATION: usize = 12;
 
 /// Whether a schema may stay as it is.
-pub(super) fn fits(schema: &Value, limit: usize) -> bool {
+pub(crate) fn fits(schema: &Value, limit: usize) -> bool {
     super::size::fits(schema, limit) && depth(schema) <= DEEPEST
 }
 
 /// Trims a schema, and says by which rule if more than descriptions went.
-pub(super) fn trim(schema: &Value, limit: usize) -> (Value, Option<String>) {
+pub(crate) fn trim(schema: &Value, limit: usize) -> (Value, Option<String>) {
     let plain = without_descriptions(schema, 0);
     if fits(&plain, limit) {
         return (plain, None);

@@ -30,7 +30,7 @@ pub(super) fn named(schema: &Map<String, Value>) -> Option<&str> {
 }
 
 /// Puts a schema and its definitions together.
-pub(super) fn assemble(root: &Value, definitions: &HashMap<String, Rc<Value>>) -> Value {
+pub(crate) fn assemble(root: &Value, definitions: &HashMap<String, Rc<Value>>) -> Value {
     let mut uses = HashMap::new();
     count(root, &mut uses);
     for schema in definitions.values() {

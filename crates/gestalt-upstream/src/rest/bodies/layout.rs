@@ -46,7 +46,7 @@ pub(super) struct Field {
 pub(super) struct Making<'a> {
     pub(super) operation: &'a Arc<Operation>,
     pub(super) body: &'a Body,
-    pub(super) kind: MediaKind,
+    pub(super) kind: &'a MediaKind,
     pub(super) inputs: &'a mut Inputs,
     pub(super) flat: &'a mut FlatSchema,
     pub(super) place: &'a str,
@@ -68,7 +68,7 @@ impl Making<'_> {
     /// The fields that can stand among the parameters, each with the name offered; `None` if
     /// the body must stand under one name.
     fn fields_of<'m>(&self, root: &'m Value) -> Option<Vec<(String, &'m str, &'m Value)>> {
-        if self.kind == MediaKind::Raw {
+        if *self.kind == MediaKind::Raw {
             return None;
         }
         let schema = root.as_object()?;
@@ -80,7 +80,7 @@ impl Making<'_> {
             return None;
         }
         let properties = schema.get("properties")?.as_object()?;
-        if properties.is_empty() {
+        if properties.is_empty() && !matches!(self.kind, MediaKind::GraphQl(_)) {
             return None;
         }
         let offered = properties.iter().map(|(wire, schema)| {
@@ -149,7 +149,9 @@ impl Making<'_> {
         let schema = schema.unwrap_or_else(|| match self.kind {
             MediaKind::Raw => json!({ "type": "string" }),
             MediaKind::Json => Value::Object(Map::new()),
-            MediaKind::Form | MediaKind::Multipart => json!({ "type": "object" }),
+            MediaKind::Form | MediaKind::Multipart | MediaKind::GraphQl(_) => {
+                json!({ "type": "object" })
+            }
         });
         let taken = self.inputs.find("body").is_some();
         let name = if taken { "x_body" } else { "body" };

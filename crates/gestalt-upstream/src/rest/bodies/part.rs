@@ -68,7 +68,7 @@ impl Parts {
 pub(crate) fn prepare(media: &Media) -> Prepared {
     let schema = media.schema.as_ref().map(Schema::value);
     match media.kind {
-        MediaKind::Json => Prepared {
+        MediaKind::Json | MediaKind::GraphQl(_) => Prepared {
             schema,
             parts: Parts::default(),
         },

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use gestalt_core::Entropy;
-use gestalt_core::operation::{Body, MediaKind, Operation};
+use gestalt_core::operation::{Body, GraphQlOperation, MediaKind, Operation};
 use http::HeaderValue;
 
 use super::encode::{Member, form, multipart, raw};
@@ -21,11 +21,40 @@ use crate::rest::surface::FlatSchema;
 /// An operation's body, compiled.
 pub(crate) struct BodyPlan {
     required: bool,
-    kind: MediaKind,
+    kind: Kind,
     content_type: HeaderValue,
     layout: Layout,
     /// Media types that may pass through, as patterns.
     accepted: Vec<String>,
+}
+
+/// How arguments become bytes.
+enum Kind {
+    Json,
+    Form,
+    Multipart,
+    Raw,
+    /// What stands before the object of the arguments; `}` stands behind it.
+    Within(String),
+}
+
+impl Kind {
+    fn of(kind: &MediaKind) -> Self {
+        match kind {
+            MediaKind::Json => Self::Json,
+            MediaKind::Form => Self::Form,
+            MediaKind::Multipart => Self::Multipart,
+            MediaKind::Raw => Self::Raw,
+            MediaKind::GraphQl(operation) => Self::Within(around(operation)),
+        }
+    }
+}
+
+/// The members of a request besides its variables (GraphQL over HTTP, "Request Parameters").
+fn around(operation: &GraphQlOperation) -> String {
+    let GraphQlOperation { query, name } = operation;
+    let (query, name) = (json::quoted(query), json::quoted(name));
+    format!("{{\"query\":{query},\"operationName\":{name},\"variables\":")
 }
 
 /// A body and its content type.
@@ -45,7 +74,7 @@ impl BodyPlan {
         };
         let content_type = match media.kind {
             _ if !media.content_type.contains('*') => media.content_type.as_str(),
-            MediaKind::Json => "application/json",
+            MediaKind::Json | MediaKind::GraphQl(_) => "application/json",
             MediaKind::Form => "application/x-www-form-urlencoded",
             MediaKind::Multipart => "multipart/form-data",
             MediaKind::Raw => "application/octet-stream",
@@ -55,19 +84,20 @@ impl BodyPlan {
         let making = Making {
             operation,
             body,
-            kind: media.kind,
+            kind: &media.kind,
             inputs,
             flat,
             place: &place,
         };
         Ok(Self {
             required: body.required,
-            kind: media.kind,
+            kind: Kind::of(&media.kind),
             content_type,
             layout: making.layout(prepare(media))?,
             accepted: body
                 .media
                 .iter()
+                .filter(|media| !matches!(media.kind, MediaKind::GraphQl(_)))
                 .map(|m| essence(&m.content_type))
                 .collect(),
         })
@@ -102,17 +132,19 @@ impl BodyPlan {
                     return Ok((OutBody::Empty, None));
                 }
                 check(&members, required, fields)?;
-                if self.kind != MediaKind::Json && whole.is_none() {
+                let pairs = !matches!(self.kind, Kind::Json | Kind::Within(_));
+                if pairs && whole.is_none() {
                     return self.pairs((&members, fields), limit, entropy);
                 }
                 let object = object(fields, values);
                 if let Some(whole) = whole {
                     check_whole(whole, &object)?;
                 }
-                if self.kind == MediaKind::Json {
-                    return self.full(object.into_bytes(), limit);
+                match &self.kind {
+                    Kind::Within(before) => self.full(within(before, &object), limit),
+                    _ if pairs => self.pairs((&members, fields), limit, entropy),
+                    _ => self.full(object.into_bytes(), limit),
                 }
-                self.pairs((&members, fields), limit, entropy)
             }
         }
     }
@@ -124,10 +156,11 @@ impl BodyPlan {
         limit: u64,
         entropy: &Entropy,
     ) -> Result<Built, UpstreamError> {
-        match self.kind {
-            MediaKind::Json => self.full(given.json().into_owned().into_bytes(), limit),
-            MediaKind::Raw => self.full(raw(name, given, parts.whole())?, limit),
-            MediaKind::Form | MediaKind::Multipart => {
+        match &self.kind {
+            Kind::Json => self.full(given.json().into_owned().into_bytes(), limit),
+            Kind::Within(before) => self.full(within(before, &given.json()), limit),
+            Kind::Raw => self.full(raw(name, given, parts.whole())?, limit),
+            Kind::Form | Kind::Multipart => {
                 let text = given.json();
                 let list = json::members(&text).map_err(|why| {
                     UpstreamError::invalid(name, format!("`{name}` does not hold: {why}."))
@@ -183,7 +216,7 @@ impl BodyPlan {
         limit: u64,
         entropy: &Entropy,
     ) -> Result<Built, UpstreamError> {
-        if self.kind == MediaKind::Form {
+        if matches!(self.kind, Kind::Form) {
             return self.full(form(members, taken)?.into_bytes(), limit);
         }
         let (bytes, boundary) = multipart(members, entropy)?;
@@ -200,6 +233,10 @@ impl BodyPlan {
         limit: u64,
     ) -> Result<Built, UpstreamError> {
         let given = essence(&passing.content_type);
+        if self.accepted.is_empty() {
+            let why = "This operation takes its arguments as JSON, and no body of another kind.";
+            return Err(UpstreamError::invalid("body", why));
+        }
         if !self.accepted.iter().any(|pattern| covers(pattern, &given)) {
             let known = self.accepted.join(", ");
             return Err(UpstreamError::invalid(
@@ -248,6 +285,11 @@ fn object(fields: &[Field], values: &Values<'_>) -> String {
     }
     out.push('}');
     out
+}
+
+/// A GraphQL request around the object of its variables.
+fn within(before: &str, variables: &str) -> Vec<u8> {
+    [before, variables, "}"].concat().into_bytes()
 }
 
 fn check(

@@ -1,8 +1,10 @@
 //! Bodies and their arguments.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use gestalt_core::operation::{Body, FieldEncoding, Location, MediaKind, Style};
+use gestalt_core::operation::{Body, FieldEncoding, GraphQlOperation, Location, MediaKind, Style};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -60,6 +62,15 @@ fn field() -> impl Strategy<Value = Slot> {
     })
 }
 
+/// A text whose variables the arguments are.
+fn graphql() -> MediaKind {
+    let operation = GraphQlOperation {
+        query: "query Run { \"x\" }".to_owned(),
+        name: "Run".to_owned(),
+    };
+    MediaKind::GraphQl(Arc::new(operation))
+}
+
 fn fields(kind: MediaKind) -> BoxedStrategy<BodySlot> {
     let value = field().prop_map(Field::Value);
     let file = prop::collection::vec(any::<u8>(), 0..20).prop_map(Field::File);
@@ -76,18 +87,18 @@ fn fields(kind: MediaKind) -> BoxedStrategy<BodySlot> {
                 slot.value.rename("k", false);
             }
         }
-        BodySlot::Fields(kind, list)
+        BodySlot::Fields(kind.clone(), list)
     })
     .boxed()
 }
 
 pub(super) fn body() -> impl Strategy<Value = BodySlot> {
-    let map = |kind| {
+    let map = |kind: MediaKind| {
         let tree = tree::anywhere(Shape::Map, Kind::Text).prop_map(|mut tree| {
             tree.rename("k", false);
             tree
         });
-        tree.prop_map(move |tree| BodySlot::Map(kind, tree))
+        tree.prop_map(move |tree| BodySlot::Map(kind.clone(), tree))
     };
     let json = prop_oneof![
         tree::anywhere(Shape::Any, Kind::Number),
@@ -99,6 +110,7 @@ pub(super) fn body() -> impl Strategy<Value = BodySlot> {
         fields(MediaKind::Json),
         fields(MediaKind::Form),
         fields(MediaKind::Multipart),
+        fields(graphql()),
         map(MediaKind::Form),
         map(MediaKind::Multipart),
         json.prop_map(|mut tree| {
@@ -110,9 +122,9 @@ pub(super) fn body() -> impl Strategy<Value = BodySlot> {
     ]
 }
 
-fn content_type(kind: MediaKind) -> &'static str {
+fn content_type(kind: &MediaKind) -> &'static str {
     match kind {
-        MediaKind::Json => "application/json",
+        MediaKind::Json | MediaKind::GraphQl(_) => "application/json",
         MediaKind::Form => "application/x-www-form-urlencoded",
         MediaKind::Multipart => "multipart/form-data",
         MediaKind::Raw => "application/octet-stream",
@@ -121,7 +133,8 @@ fn content_type(kind: MediaKind) -> &'static str {
 
 impl BodySlot {
     pub(super) fn definition(&self) -> Option<Body> {
-        let made = |kind, schema| Some(one_media(content_type(kind), kind, schema));
+        let made =
+            |kind: &MediaKind, schema| Some(one_media(content_type(kind), kind.clone(), schema));
         match self {
             Self::None => None,
             Self::Fields(kind, fields) => {
@@ -143,14 +156,14 @@ impl BodySlot {
                     }
                 }
                 let schema = json!({ "type": "object", "properties": properties });
-                let mut body = made(*kind, Some(schema))?;
+                let mut body = made(kind, Some(schema))?;
                 body.media[0].encoding = encoding;
                 Some(body)
             }
-            Self::Map(kind, _) => made(*kind, Some(schema(Shape::Map, Kind::Text))),
-            Self::Json(_) => made(MediaKind::Json, None),
+            Self::Map(kind, _) => made(kind, Some(schema(Shape::Map, Kind::Text))),
+            Self::Json(_) => made(&MediaKind::Json, None),
             Self::Text(_) => Some(one_media("text/plain", MediaKind::Raw, None)),
-            Self::Bytes(_) => made(MediaKind::Raw, Some(json!({ "format": "binary" }))),
+            Self::Bytes(_) => made(&MediaKind::Raw, Some(json!({ "format": "binary" }))),
         }
     }
 
@@ -181,6 +194,13 @@ impl BodySlot {
             Self::Bytes(bytes) => prop_assert_eq!(&seen.body[..], &bytes[..]),
             Self::Fields(MediaKind::Json, _) => {
                 let expect = format!("{{{}}}", self.arguments().join(","));
+                prop_assert_eq!(seen.text(), expect);
+            }
+            Self::Fields(MediaKind::GraphQl(_), _) => {
+                let expect = format!(
+                    r#"{{"query":"query Run {{ \"x\" }}","operationName":"Run","variables":{{{}}}}}"#,
+                    self.arguments().join(",")
+                );
                 prop_assert_eq!(seen.text(), expect);
             }
             Self::Fields(MediaKind::Form, fields) => {

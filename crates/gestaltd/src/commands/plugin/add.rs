@@ -1,29 +1,43 @@
 //! `gestaltd plugin add`: from a document to a layer of the config.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gestalt_core::Secret;
 use gestalt_core::host::{AddressRange, HostPattern};
 use gestalt_core::name::PluginName;
+use gestalt_gateway::documents::Credential;
+use http::HeaderName;
+use http::header::AUTHORIZATION;
 use url::Url;
 
 use super::super::{ConfigFiles, Failure};
-use super::layer::{self, Layer};
+use super::layer::{self, Kept, Layer};
 use super::name;
 use super::preview::Preview;
-use super::source::{self, Document, Place};
+use super::source::{self, Asking, Document, Kind, Place};
 use crate::config::{self, Builtins, Documents, Environment};
 
 /// Options of `plugin add`.
 #[derive(Debug, clap::Args)]
 pub(in crate::commands) struct Options {
     /// The OpenAPI document, 3.0 or 3.1, in JSON or YAML
-    #[arg(long, value_name = "FILE|URL")]
-    openapi: String,
+    #[arg(long, value_name = "FILE|URL", required_unless_present = "graphql")]
+    openapi: Option<String>,
+    /// The GraphQL schema in a file, or the endpoint that is asked for it
+    #[arg(long, value_name = "FILE|URL", conflicts_with = "openapi")]
+    graphql: Option<String>,
+    /// A file with the token that the endpoint asks for, or - for the standard input; it is used
+    /// once and not kept
+    #[arg(long, value_name = "FILE", requires = "graphql")]
+    token_file: Option<PathBuf>,
+    /// The header that the token stands in, alone [default: Authorization, behind `Bearer`]
+    #[arg(long, value_name = "HEADER", requires = "token_file")]
+    token_header: Option<HeaderName>,
     /// What the plugin is called [default: after the document]
     #[arg(long)]
     name: Option<String>,
-    /// The URL that paths are below [default: the document's first server]
+    /// The URL that paths are below [default: the document's first server], or the GraphQL endpoint
     #[arg(long, value_name = "URL")]
     base_url: Option<Url>,
     /// A host to allow besides the base URL's, such as uploads.example.com; repeatable
@@ -52,26 +66,35 @@ pub(in crate::commands) struct Options {
 )]
 pub(super) async fn run(files: &ConfigFiles, options: &Options) -> Result<(), Failure> {
     check_base_url(options.base_url.as_ref())?;
-    let place = Place::parse(&options.openapi)?;
+    let (kind, named) = options.document();
+    let place = Place::parse(named)?;
     if let Some(given) = &options.name {
         // Before anything is fetched.
         name::given(given, &[])?;
     }
-    let document = source::read(&place, options.base_url.as_ref(), &options.allow_cidr).await?;
+    let asking = Asking {
+        kind,
+        base_url: options.base_url.as_ref(),
+        ranges: &options.allow_cidr,
+        credential: options.credential(&place)?,
+    };
+    let document = source::read(&place, asking).await?;
     let target = Target::find(files, options, &place, &document)?;
     let imported = &document.imported;
     if imported.operations.is_empty() {
         return Err(
-            Failure::new(format!("{place} has no operation that can be taken over")).hint(format!(
-                "`gestaltd plugin lint {}` says why.",
-                options.openapi
-            )),
+            Failure::new(format!("{place} has no operation that can be taken over"))
+                .hint(format!("`gestaltd plugin lint {named}` says why.")),
         );
     }
     let preview = Preview {
         name: &target.name,
         imported,
-        document: &options.openapi,
+        // A server is not asked again to be looked at.
+        document: match &document.fetched {
+            Some(fetched) if fetched.introspected => target.name.as_str(),
+            _ => named,
+        },
         base_url: options.base_url.as_ref(),
         hosts: &options.allow_host,
         ranges: &options.allow_cidr,
@@ -82,11 +105,18 @@ pub(super) async fn run(files: &ConfigFiles, options: &Options) -> Result<(), Fa
         println!("\n{place} is {}", fetched.digest);
     }
     if imported.base_url.is_none() {
-        return Err(
-            Failure::new("the document names no server, and nothing was written")
-                .hint("Say where the API is with --base-url https://….")
-                .code(2),
-        );
+        let (what, hint) = match kind {
+            Kind::OpenApi => (
+                "document",
+                "Say where the API is with --base-url https://….",
+            ),
+            Kind::GraphQl => (
+                "schema",
+                "Say where it is with --base-url https://…/graphql.",
+            ),
+        };
+        let what = format!("the {what} names no server, and nothing was written");
+        return Err(Failure::new(what).hint(hint).code(2));
     }
     let layer = Layer {
         name: &target.name,
@@ -95,6 +125,9 @@ pub(super) async fn run(files: &ConfigFiles, options: &Options) -> Result<(), Fa
         base_url: options.base_url.as_ref(),
         hosts: &options.allow_host,
         ranges: &options.allow_cidr,
+        kind,
+        kept: target.kept(&document),
+        bearer: options.token_file.is_some() && options.token_header.is_none(),
     };
     let text = layer.text(&target.file)?;
     if options.dry_run {
@@ -107,6 +140,54 @@ pub(super) async fn run(files: &ConfigFiles, options: &Options) -> Result<(), Fa
     target.write(&text, &document, options.force).await?;
     println!("\n{}", target.next());
     Ok(())
+}
+
+impl Options {
+    /// The document, as it was given.
+    fn document(&self) -> (Kind, &str) {
+        match (&self.graphql, &self.openapi) {
+            (Some(schema), _) => (Kind::GraphQl, schema),
+            (None, document) => (Kind::OpenApi, document.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// The credential that the endpoint is asked with.
+    fn credential(&self, place: &Place) -> Result<Option<Credential>, Failure> {
+        let Some(file) = &self.token_file else {
+            return Ok(None);
+        };
+        if self.graphql.is_none() || place.url().is_none() {
+            let why =
+                "--token-file is for --graphql with a URL; nothing else is asked for a schema";
+            return Err(Failure::new(why).code(2));
+        }
+        let read = if file.as_os_str() == "-" {
+            std::io::read_to_string(std::io::stdin())
+        } else {
+            std::fs::read_to_string(file)
+        };
+        let text = read.map_err(|error| {
+            Failure::new(format!(
+                "cannot read the token in {}: {error}",
+                file.display()
+            ))
+        })?;
+        let token = text.trim();
+        if token.is_empty() || token.contains(char::is_control) {
+            return Err(Failure::new(format!("{} holds no token", file.display())).code(2));
+        }
+        let bearer = Secret::new(format!("Bearer {token}"));
+        Ok(Some(match &self.token_header {
+            Some(header) => Credential {
+                header: header.clone(),
+                value: Secret::new(token),
+            },
+            None => Credential {
+                header: AUTHORIZATION,
+                value: bearer,
+            },
+        }))
+    }
 }
 
 /// Where the plugin goes.
@@ -163,7 +244,13 @@ impl Target {
     async fn write(&self, text: &str, document: &Document, force: bool) -> Result<(), Failure> {
         let without = load(&self.others).await;
         layer::make_folder(&self.file)?;
-        if let Some(fetched) = &document.fetched {
+        let kept = self.kept(document);
+        let kept_before = kept
+            .as_ref()
+            .and_then(|kept| std::fs::read(&kept.file).ok());
+        if let (Some(kept), Some(fetched)) = (&kept, &document.fetched) {
+            layer::write(&kept.file, &String::from_utf8_lossy(&fetched.bytes), force)?;
+        } else if let Some(fetched) = &document.fetched {
             config::pin(&self.first, &fetched.url, fetched.digest).map_err(Failure::new)?;
             if let Ok(loaded) = &without {
                 // Neither a check nor a start needs the network for it.
@@ -182,11 +269,23 @@ impl Target {
         let Err(error) = load(&all).await else {
             return Ok(());
         };
-        match before {
-            Some(bytes) => layer::write(&self.file, &String::from_utf8_lossy(&bytes), true)?,
-            None => layer::remove(&self.file)?,
+        restore(&self.file, before.as_deref())?;
+        if let Some(kept) = &kept {
+            restore(&kept.file, kept_before.as_deref())?;
         }
         Err(Failure::from(error).hint("Nothing was written."))
+    }
+
+    /// Where the answer to an introspection is kept: beside the layer, since it cannot be
+    /// fetched again by its URL alone.
+    fn kept(&self, document: &Document) -> Option<Kept> {
+        let fetched = document.fetched.as_ref().filter(|one| one.introspected)?;
+        let name = format!("{}.schema.json", self.name);
+        Some(Kept {
+            file: self.file.with_file_name(&name),
+            name,
+            digest: fetched.digest,
+        })
     }
 
     /// What was done, and what is next.
@@ -209,6 +308,14 @@ impl Target {
             "{wrote}\nNext: `gestaltd serve {}`; then `{connect}`.",
             files.join(" ")
         )
+    }
+}
+
+/// Leaves a file as it was before it was written, or takes it away.
+fn restore(file: &Path, before: Option<&[u8]>) -> Result<(), Failure> {
+    match before {
+        Some(bytes) => layer::write(file, &String::from_utf8_lossy(bytes), true),
+        None => layer::remove(file),
     }
 }
 

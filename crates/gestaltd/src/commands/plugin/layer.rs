@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use gestalt_core::document::Imported;
 use gestalt_core::host::{AddressRange, HostPattern};
 use gestalt_core::name::PluginName;
+use gestalt_gateway::documents::Digest;
 use url::Url;
 
 use super::super::Failure;
 use super::columns::line;
-use super::source::Place;
+use super::source::{Kind, Place};
 
 /// What a layer says.
 pub(super) struct Layer<'a> {
@@ -23,6 +24,18 @@ pub(super) struct Layer<'a> {
     pub(super) base_url: Option<&'a Url>,
     pub(super) hosts: &'a [HostPattern],
     pub(super) ranges: &'a [AddressRange],
+    pub(super) kind: Kind,
+    /// Where a schema is kept that a server was asked for.
+    pub(super) kept: Option<Kept>,
+    /// A bearer token is what the server asks for.
+    pub(super) bearer: bool,
+}
+
+/// A schema that is kept beside its layer.
+pub(super) struct Kept {
+    pub(super) file: PathBuf,
+    pub(super) name: String,
+    pub(super) digest: Digest,
 }
 
 impl Layer<'_> {
@@ -32,17 +45,20 @@ impl Layer<'_> {
     /// # Errors
     /// When the document's path cannot be written down.
     pub(super) fn text(&self, file: &Path) -> Result<String, Failure> {
-        let title = self.imported.title.as_deref().unwrap_or("A document");
+        let nameless = match self.kind {
+            Kind::OpenApi => "A document",
+            Kind::GraphQl => "A schema",
+        };
+        let title = self.imported.title.as_deref().unwrap_or(nameless);
         let version = self.imported.version.as_deref().unwrap_or_default();
         let mut text = format!(
-            "# {}, added by `gestaltd plugin add`.\nplugins:\n  {}:\n    surfaces:\n      openapi:\n        document: {}\n",
-            line(&format!("{title} {version}"), 100),
+            "# {}, added by `gestaltd plugin add`.\nplugins:\n  {}:\n    surfaces:\n",
+            line(format!("{title} {version}").trim(), 100),
             self.name,
-            scalar(&document(self.place, file)?),
         );
-        if let Some(url) = self.base_url {
-            let url = scalar(url.as_str().trim_end_matches('/'));
-            let _infallible = writeln!(text, "        baseUrl: {url}");
+        match self.kind {
+            Kind::OpenApi => self.openapi(file, &mut text)?,
+            Kind::GraphQl => self.graphql(file, &mut text)?,
         }
         text.push_str(&self.egress());
         let example = self.imported.operations.first();
@@ -52,6 +68,42 @@ impl Layer<'_> {
             "    # To offer some of the operations only, name them:\n    # allowedOperations: {{ {example}: {{}} }}"
         );
         Ok(text)
+    }
+
+    fn openapi(&self, file: &Path, text: &mut String) -> Result<(), Failure> {
+        let document = scalar(&document(self.place, file)?);
+        let _infallible = writeln!(text, "      openapi:\n        document: {document}");
+        if let Some(url) = self.base_url {
+            let url = scalar(url.as_str().trim_end_matches('/'));
+            let _infallible = writeln!(text, "        baseUrl: {url}");
+        }
+        Ok(())
+    }
+
+    fn graphql(&self, file: &Path, text: &mut String) -> Result<(), Failure> {
+        let url = self.base_url.or(self.place.url());
+        let url = scalar(url.map_or("", Url::as_str));
+        let _infallible = writeln!(text, "      graphql:\n        url: {url}");
+        if let Some(kept) = &self.kept {
+            let _infallible = writeln!(
+                text,
+                "        schema: {}\n        digest: {}",
+                scalar(&format!("./{}", kept.name)),
+                kept.digest
+            );
+        } else {
+            let schema = scalar(&document(self.place, file)?);
+            let _infallible = writeln!(text, "        schema: {schema}");
+        }
+        text.push_str("        # To offer operations of your own instead of one for each field:\n");
+        text.push_str("        # documents: [./operations.graphql]\n");
+        if self.bearer {
+            text.push_str("    connections:\n      default: { auth: { type: bearer } }\n");
+        } else {
+            text.push_str("    # A schema does not say how to authenticate. With a token:\n");
+            text.push_str("    # connections: { default: { auth: { type: bearer } } }\n");
+        }
+        Ok(())
     }
 
     fn egress(&self) -> String {

@@ -14,7 +14,7 @@ use url::Url;
 use super::super::{ConfigFiles, Failure, documents};
 use super::columns::{count, line};
 use super::preview::counts;
-use super::source::{self, Place};
+use super::source::{self, Asking, Place};
 use crate::config::{self, Builtins, Documents, Environment};
 
 /// Options of `plugin lint`.
@@ -84,8 +84,13 @@ pub(super) async fn run(files: &ConfigFiles, options: &Options) -> Result<(), Fa
     let reports = match options.what.as_deref() {
         Some(what) if is_document(what) => {
             let place = Place::parse(what)?;
-            let base_url = options.base_url.as_ref();
-            let document = source::read(&place, base_url, &options.allow_cidr).await?;
+            let asking = Asking {
+                kind: place.kind(),
+                base_url: options.base_url.as_ref(),
+                ranges: &options.allow_cidr,
+                credential: None,
+            };
+            let document = source::read(&place, asking).await?;
             vec![Report::new(None, place.to_string(), document.imported)]
         }
         name => of_config(files, name).await?,

@@ -16,6 +16,8 @@ const EMPTY_WORDS: &[&str] = &[
     "dist",
     "doc",
     "docs",
+    "gql",
+    "graphql",
     "http",
     "index",
     "json",

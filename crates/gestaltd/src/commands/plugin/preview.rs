@@ -53,14 +53,20 @@ impl Preview<'_> {
 
     fn head(&self) -> String {
         let imported = self.imported;
-        let title = imported.title.as_deref().unwrap_or("A document");
+        let graphql = imported.specification == "GraphQL";
+        let nameless = if graphql { "A schema" } else { "A document" };
+        let title = imported.title.as_deref().unwrap_or(nameless);
         let version = imported.version.as_deref().unwrap_or_default();
         let read_only = imported.operations.iter().filter(|o| o.read_only).count();
         let writing = imported.operations.len() - read_only;
+        let form = if graphql {
+            "GraphQL".to_owned()
+        } else {
+            format!("OpenAPI {}", line(&imported.specification, 20))
+        };
         format!(
-            "{} (OpenAPI {}) as `{}`: {}, {read_only} that only read and {writing} that write\n",
-            line(&format!("{title} {version}"), 80),
-            line(&imported.specification, 20),
+            "{} ({form}) as `{}`: {}, {read_only} that only read and {writing} that write\n",
+            line(format!("{title} {version}").trim(), 80),
             self.name,
             count(imported.operations.len() as u64, "tool"),
         )
@@ -77,7 +83,7 @@ impl Preview<'_> {
         rows.extend(operations.iter().take(most).map(|operation| {
             vec![
                 gestalt_gateway::tool_name(self.name.as_str(), operation.name.as_str()),
-                line(&format!("{} {}", operation.method, operation.path), 60),
+                line(&calls(operation), 60),
                 line(&about(operation), 60),
             ]
         }));
@@ -113,7 +119,9 @@ impl Preview<'_> {
             .iter()
             .filter(|operation| operation.security == Security::None)
             .count();
-        if lines.is_empty() {
+        if imported.specification == "GraphQL" {
+            lines.push("as `connections` in the file says: a schema does not say it".to_owned());
+        } else if lines.is_empty() {
             lines.push("nothing to connect: the document asks for no credential".to_owned());
         } else if free > 0 {
             lines.push(format!(
@@ -185,7 +193,11 @@ impl Preview<'_> {
                 .map(|finding| line(&documents::finding(finding), 400)),
         );
         if !self.imported.findings.is_empty() {
-            let url = self.base_url.map(|url| format!(" --base-url {url}"));
+            // Where a plugin is named, its config says the rest.
+            let url = self
+                .base_url
+                .filter(|_| self.document != self.name.as_str());
+            let url = url.map(|url| format!(" --base-url {url}"));
             lines.push(format!(
                 "`gestaltd plugin lint {}{}` shows them all",
                 self.document,
@@ -208,6 +220,15 @@ fn under(name: &str, lines: &[String]) -> Vec<Vec<String>> {
         .zip(names)
         .map(|(line, name)| fact(name, line))
         .collect()
+}
+
+/// What an operation calls, in a line.
+fn calls(operation: &Operation) -> String {
+    match operation.graphql() {
+        Some(graphql) if operation.read_only => format!("query {}", graphql.name),
+        Some(graphql) => format!("mutation {}", graphql.name),
+        None => format!("{} {}", operation.method, operation.path),
+    }
 }
 
 /// What an operation does, in a line.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gestalt_core::Clock;
-use gestalt_core::document::{ImportSettings, Imported};
+use gestalt_core::document::{GraphQlSettings, ImportSettings, Imported};
 use gestalt_core::host::{AddressRange, EgressRules};
-use gestalt_gateway::documents::{self, Digest, DocumentError, Documents, Wanted};
+use gestalt_gateway::documents::{self, Credential, Digest, DocumentError, Documents, Wanted};
 use gestalt_gateway::settings::UpstreamSettings;
 use url::Url;
 
@@ -54,6 +54,18 @@ impl Place {
         Ok(Self::Url(url))
     }
 
+    /// What kind of document it is, by its name.
+    pub(super) fn kind(&self) -> Kind {
+        let path = match self {
+            Self::File(path) => path.as_path(),
+            Self::Url(_) => return Kind::OpenApi,
+        };
+        match path.extension().and_then(|end| end.to_str()) {
+            Some("graphql" | "graphqls" | "gql") => Kind::GraphQl,
+            _ => Kind::OpenApi,
+        }
+    }
+
     /// The URL, if it is one.
     pub(super) fn url(&self) -> Option<&Url> {
         match self {
@@ -88,21 +100,46 @@ pub(super) struct Fetched {
     pub(super) bytes: Bytes,
     /// What it is from now on.
     pub(super) digest: Digest,
+    /// It is a server's answer to an introspection.
+    pub(super) introspected: bool,
+}
+
+/// What kind of document it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    OpenApi,
+    GraphQl,
+}
+
+/// How a document is read.
+pub(super) struct Asking<'a> {
+    pub(super) kind: Kind,
+    pub(super) base_url: Option<&'a Url>,
+    /// What may be reached without TLS.
+    pub(super) ranges: &'a [AddressRange],
+    /// What a GraphQL server is asked with.
+    pub(super) credential: Option<Credential>,
 }
 
 /// Reads a document; one by URL is fetched through the guarded client, which without TLS
-/// reaches only the given address ranges.
+/// reaches only the given address ranges. A GraphQL server is asked for its schema.
 ///
 /// # Errors
 /// When it cannot be read, or nothing can be taken over from it.
-pub(super) async fn read(
-    place: &Place,
-    base_url: Option<&Url>,
-    ranges: &[AddressRange],
-) -> Result<Document, Failure> {
+pub(super) async fn read(place: &Place, asking: Asking<'_>) -> Result<Document, Failure> {
+    let Asking {
+        kind,
+        base_url,
+        ranges,
+        credential,
+    } = asking;
+    let graphql = kind == Kind::GraphQl;
+    // The endpoint that a schema is asked for is the one that is called, unless another is named.
+    let base_url = base_url.or(place.url().filter(|_| graphql));
     let settings = ImportSettings {
         base_url: base_url.cloned(),
         document_url: place.url().cloned(),
+        graphql: graphql.then(GraphQlSettings::default),
         ..ImportSettings::default()
     };
     let limit = settings.limits.max_bytes;
@@ -121,13 +158,24 @@ pub(super) async fn read(
             (file, None)
         }
         Place::Url(url) => {
-            let (url, bytes) = (url.clone(), fetch(url, ranges, limit as u64).await?);
+            let url = url.clone();
+            let bytes = if graphql {
+                introspect(&url, credential, ranges, limit as u64).await?
+            } else {
+                fetch(&url, ranges, limit as u64).await?
+            };
             let digest = documents.keep(&bytes, None);
             let source = documents::Source::Url {
                 url: url.clone(),
                 digest,
             };
-            (source, Some(Fetched { url, bytes, digest }))
+            let fetched = Fetched {
+                url,
+                bytes,
+                digest,
+                introspected: graphql,
+            };
+            (source, Some(fetched))
         }
     };
     let imported = documents.import(&source, &wanted, None);
@@ -151,6 +199,30 @@ async fn fetch(url: &Url, ranges: &[AddressRange], limit: u64) -> Result<Bytes, 
             "Use https; or, where the address may be reached without TLS, name it with --allow-cidr."
         } else {
             "Or fetch it yourself and name the file."
+        })
+    })
+}
+
+async fn introspect(
+    url: &Url,
+    credential: Option<Credential>,
+    ranges: &[AddressRange],
+    limit: u64,
+) -> Result<Bytes, Failure> {
+    let rules = EgressRules {
+        allowed_ranges: ranges.to_vec(),
+        ..EgressRules::default()
+    };
+    let asked = documents::introspect(url, credential, &rules, limit).await;
+    asked.map_err(|error| {
+        let told = std::error::Error::source(&error).map(ToString::to_string);
+        let answered = |status: &str| told.as_ref().is_some_and(|told| told.contains(status));
+        unread(&error).hint(if answered("401") || answered("403") {
+            "It asks for a token: name the file of one with --token-file, or a file with the schema."
+        } else if url.scheme() == "http" {
+            "Use https; or, where the address may be reached without TLS, name it with --allow-cidr."
+        } else {
+            "Or ask it yourself and name the file with the schema."
         })
     })
 }

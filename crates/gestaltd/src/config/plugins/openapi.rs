@@ -161,80 +161,15 @@ impl OpenApiEntry {
             Some(written) => Some(checker.parse::<Digest>(written).ok_or(Nothing::Wrong)?),
             None => None,
         };
-        let (source, document_url) = self.source(document, digest, checker)?;
+        let placed = DocumentAt {
+            document,
+            digest,
+            by_manifest: self.by_manifest,
+            pinned_by: "plugin add --openapi",
+        };
+        let (source, document_url) = placed.source(checker)?;
         let wanted = self.wanted(base_url, document_url, around);
-        let beside = checker.state_folder.clone();
-        let documents = checker.documents;
-        let name = shown(&source);
-        match documents.import(&source, &wanted, beside.as_deref()) {
-            Ok(imported) => Ok(Read {
-                document: name,
-                location: checker.sources.line(around.at),
-                imported,
-            }),
-            Err(DocumentError::NotKept { url, digest }) => {
-                let why = documents.failure(digest);
-                let why = why.unwrap_or_else(|| "it has not been fetched yet".to_owned());
-                checker.missing(
-                    Problem::new(format!("the document `{url}` is not here: {why}"), document.at)
-                        .help("`gestaltd validate` and `gestaltd serve` fetch it from its own host, by https"),
-                );
-                checker.not_here(ToFetch {
-                    url,
-                    digest,
-                    egress: around.egress.clone(),
-                    beside,
-                });
-                Err(Nothing::NotHere)
-            }
-            Err(error) => {
-                checker.problem(problem_of(&error, document.at));
-                Err(Nothing::Wrong)
-            }
-        }
-    }
-
-    /// Where the document is, and the URL that its servers may be relative to.
-    fn source(
-        &self,
-        document: &Located<DocumentEntry>,
-        digest: Option<Digest>,
-        checker: &mut Checker<'_>,
-    ) -> Result<(Source, Option<Url>), Nothing> {
-        let place = match &document.value {
-            DocumentEntry::Inline(tree) => {
-                let file = checker.sources.get(document.at.file());
-                let name = file.map_or_else(String::new, |file| file.path.display().to_string());
-                let text = inline_text(tree, document.at, checker.sources);
-                let text = text.into_bytes().into();
-                return Ok((Source::Inline { name, text }, None));
-            }
-            DocumentEntry::Place(place) => place,
-        };
-        if !place.contains("://") {
-            let path = checker.sources.resolve(document.at, place);
-            let within = self
-                .by_manifest
-                .then(|| checker.sources.folder(document.at));
-            let source = Source::File {
-                path,
-                digest,
-                within,
-            };
-            return Ok((source, None));
-        }
-        let url = document_url(place, document.at, checker).ok_or(Nothing::Wrong)?;
-        let digest = match digest {
-            Some(digest) => digest,
-            None => pin_of(&url, document.at, checker)?,
-        };
-        Ok((
-            Source::Url {
-                url: url.clone(),
-                digest,
-            },
-            Some(url),
-        ))
+        import(&source, &wanted, document.at, around, checker)
     }
 
     fn wanted(
@@ -272,7 +207,128 @@ impl OpenApiEntry {
     }
 }
 
-fn credentials(connection: &ConnectionDefinition) -> impl Iterator<Item = (Location, String)> {
+/// A document as the config names it.
+pub(super) struct DocumentAt<'a> {
+    pub(super) document: &'a Located<DocumentEntry>,
+    pub(super) digest: Option<Digest>,
+    /// A manifest names it.
+    pub(super) by_manifest: bool,
+    /// The command of `gestaltd` that shows it and pins it.
+    pub(super) pinned_by: &'static str,
+}
+
+impl DocumentAt<'_> {
+    /// Where the document is, and the URL that it is fetched from.
+    pub(super) fn source(
+        &self,
+        checker: &mut Checker<'_>,
+    ) -> Result<(Source, Option<Url>), Nothing> {
+        let (document, digest) = (self.document, self.digest);
+        let place = match &document.value {
+            DocumentEntry::Inline(tree) => {
+                let file = checker.sources.get(document.at.file());
+                let name = file.map_or_else(String::new, |file| file.path.display().to_string());
+                let text = inline_text(tree, document.at, checker.sources);
+                let text = text.into_bytes().into();
+                return Ok((Source::Inline { name, text }, None));
+            }
+            DocumentEntry::Place(place) => place,
+        };
+        if !place.contains("://") {
+            let path = checker.sources.resolve(document.at, place);
+            let within = self
+                .by_manifest
+                .then(|| checker.sources.folder(document.at));
+            let source = Source::File {
+                path,
+                digest,
+                within,
+            };
+            return Ok((source, None));
+        }
+        let url = document_url(place, document.at, checker).ok_or(Nothing::Wrong)?;
+        let digest = match digest {
+            Some(digest) => digest,
+            None => self.pin_of(&url, checker)?,
+        };
+        Ok((
+            Source::Url {
+                url: url.clone(),
+                digest,
+            },
+            Some(url),
+        ))
+    }
+
+    /// The digest in the lock file beside the file that names the document, or beside the config.
+    fn pin_of(&self, url: &Url, checker: &mut Checker<'_>) -> Result<Digest, Nothing> {
+        let at = self.document.at;
+        let mut folders = vec![
+            checker.sources.folder(at),
+            checker.sources.folder(checker.root.at),
+        ];
+        folders.dedup();
+        for folder in folders {
+            match pinned(&folder, url, checker.sources) {
+                Ok(Some(digest)) => return Ok(digest),
+                Ok(None) => {}
+                Err(problem) => {
+                    checker.problem(problem);
+                    return Err(Nothing::Wrong);
+                }
+            }
+        }
+        let problem = Problem::new(format!("the document `{url}` is not pinned"), at);
+        checker.problem(problem.label("it could change without notice").help(format!(
+        "`gestaltd {} {url}` shows what it offers and pins it; or write its `digest: sha256:…` beside it",
+        self.pinned_by
+    )));
+        Err(Nothing::Wrong)
+    }
+}
+
+/// What a document offers, or a report of why it does not.
+pub(super) fn import(
+    source: &Source,
+    wanted: &Wanted,
+    at: At,
+    around: &Around<'_>,
+    checker: &mut Checker<'_>,
+) -> Result<Read, Nothing> {
+    let beside = checker.state_folder.clone();
+    let documents = checker.documents;
+    match documents.import(source, wanted, beside.as_deref()) {
+        Ok(imported) => Ok(Read {
+            document: shown(source),
+            location: checker.sources.line(around.at),
+            imported,
+        }),
+        Err(DocumentError::NotKept { url, digest }) => {
+            let why = documents.failure(digest);
+            let why = why.unwrap_or_else(|| "it has not been fetched yet".to_owned());
+            checker.missing(
+                Problem::new(format!("the document `{url}` is not here: {why}"), at).help(
+                    "`gestaltd validate` and `gestaltd serve` fetch it from its own host, by https",
+                ),
+            );
+            checker.not_here(ToFetch {
+                url,
+                digest,
+                egress: around.egress.clone(),
+                beside,
+            });
+            Err(Nothing::NotHere)
+        }
+        Err(error) => {
+            checker.problem(problem_of(&error, at));
+            Err(Nothing::Wrong)
+        }
+    }
+}
+
+pub(super) fn credentials(
+    connection: &ConnectionDefinition,
+) -> impl Iterator<Item = (Location, String)> {
     let mapping = &connection.mapping;
     let headers = mapping.headers.iter();
     let query = mapping.query.iter();
@@ -281,7 +337,7 @@ fn credentials(connection: &ConnectionDefinition) -> impl Iterator<Item = (Locat
         .chain(query.map(|(name, _)| (Location::Query, name.clone())))
 }
 
-fn laid_on(base: &Entries<String>, over: &Entries<String>) -> Entries<String> {
+pub(super) fn laid_on(base: &Entries<String>, over: &Entries<String>) -> Entries<String> {
     let kept = base.0.iter().filter(|(name, _)| {
         let same = |(other, _): &(Located<String>, String)| other.value == name.value;
         !over.0.iter().any(same)
@@ -307,31 +363,7 @@ fn document_url(text: &str, at: At, checker: &mut Checker<'_>) -> Option<Url> {
     checker.take(url)
 }
 
-/// The digest in the lock file beside the file that names the document, or beside the config.
-fn pin_of(url: &Url, at: At, checker: &mut Checker<'_>) -> Result<Digest, Nothing> {
-    let mut folders = vec![
-        checker.sources.folder(at),
-        checker.sources.folder(checker.root.at),
-    ];
-    folders.dedup();
-    for folder in folders {
-        match pinned(&folder, url, checker.sources) {
-            Ok(Some(digest)) => return Ok(digest),
-            Ok(None) => {}
-            Err(problem) => {
-                checker.problem(problem);
-                return Err(Nothing::Wrong);
-            }
-        }
-    }
-    let problem = Problem::new(format!("the document `{url}` is not pinned"), at);
-    checker.problem(problem.label("it could change without notice").help(format!(
-        "`gestaltd plugin add --openapi {url}` shows what it offers and pins it; or write its `digest: sha256:…` beside it"
-    )));
-    Err(Nothing::Wrong)
-}
-
-fn problem_of(error: &DocumentError, at: At) -> Problem {
+pub(super) fn problem_of(error: &DocumentError, at: At) -> Problem {
     let problem = Problem::new(error.to_string(), at);
     match error {
         DocumentError::Outside { .. } => problem.help(

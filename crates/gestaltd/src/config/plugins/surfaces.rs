@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gestalt_core::connection::ConnectionDefinition;
+use gestalt_core::document::Imported;
 use gestalt_core::host::EgressRules;
 use gestalt_core::mcp::McpServer;
 use gestalt_core::name::PluginName;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::graphql::GraphQlEntry;
 use super::mcp::{self, McpEntry};
 use super::openapi::{Around, Nothing, OpenApiEntry, Read};
 
@@ -33,7 +35,7 @@ pub(in crate::config) struct SurfacesEntry {
     /// Operations of an OpenAPI document.
     pub(super) openapi: Option<Located<OpenApiEntry>>,
     /// Operations of a GraphQL schema.
-    pub(super) graphql: Option<Located<Value>>,
+    pub(super) graphql: Option<Located<GraphQlEntry>>,
     /// Tools of an MCP server.
     pub(super) mcp: Option<Located<McpEntry>>,
     /// A process that speaks the provider contract.
@@ -60,6 +62,7 @@ pub(super) struct RestEntry {
 pub(super) struct Surfaces {
     rest: Option<RestEntry>,
     openapi: Option<Located<OpenApiEntry>>,
+    graphql: Option<Located<GraphQlEntry>>,
     mcp: Option<Located<McpEntry>>,
 }
 
@@ -73,7 +76,8 @@ pub(super) struct Offered {
     pub(super) connections: Vec<ConnectionDefinition>,
     pub(super) title: Option<String>,
     pub(super) description: Option<String>,
-    pub(super) read: Option<Read>,
+    /// The documents, with what each offers.
+    pub(super) read: Vec<Read>,
 }
 
 /// What the plugin says beside its surfaces.
@@ -113,6 +117,10 @@ impl Surfaces {
                 theirs.and_then(|s| s.openapi.as_ref()),
                 ours.openapi.as_ref(),
             ),
+            graphql: GraphQlEntry::merged(
+                theirs.and_then(|s| s.graphql.as_ref()),
+                ours.graphql.as_ref(),
+            ),
             mcp: McpEntry::merged(
                 theirs.and_then(|s| s.mcp.as_ref()),
                 ours.mcp.as_ref(),
@@ -128,7 +136,7 @@ impl Surfaces {
         plugin: &Beside<'_>,
         checker: &mut Checker<'_>,
     ) -> Result<Offered, Missing> {
-        if self.rest.is_some() || self.openapi.is_some() {
+        if self.rest.is_some() || self.openapi.is_some() || self.graphql.is_some() {
             let problem = Problem::new("`surfaces.mcp` stands alone in a plugin", mcp.at);
             checker.problem(problem.help("make a plugin of its own for the other surface"));
             return Err(Missing::Wrong);
@@ -149,7 +157,7 @@ impl Surfaces {
             connections: Vec::new(),
             title: None,
             description: None,
-            read: None,
+            read: Vec::new(),
         })
     }
 
@@ -163,7 +171,8 @@ impl Surfaces {
             return self.read_mcp(mcp, plugin, checker);
         }
         let rest = self.rest.as_ref();
-        if rest.is_none() && self.openapi.is_none() {
+        let documents = self.openapi.is_some() || self.graphql.is_some();
+        if rest.is_none() && !documents {
             return Err(Missing::Surface);
         }
         let mut operations: Vec<Placed> = rest
@@ -174,54 +183,62 @@ impl Surfaces {
             .collect();
         let demo = plugin.demo;
         let own_base = match rest {
-            Some(rest) if self.openapi.is_none() || demo.is_some() || rest.has_base_url() => {
+            Some(rest) if !documents || demo.is_some() || rest.has_base_url() => {
                 let base = rest.base_url(plugin.at, demo, checker);
                 Some(base.ok_or(Missing::Wrong)?)
             }
             _ => None,
         };
-        let Some(openapi) = &self.openapi else {
-            return Ok(Offered {
-                base_url: own_base.ok_or(Missing::Wrong)?,
-                operations,
-                mcp: None,
-                connections: Vec::new(),
-                title: None,
-                description: None,
-                read: None,
-            });
-        };
-        let around = Around {
-            at: openapi.at,
+        let around = |at| Around {
+            at,
             connections: plugin.connections,
             egress: plugin.egress,
             base_url: own_base.as_ref(),
         };
-        let read = openapi
-            .value
-            .read(&around, checker)
-            .map_err(|why| match why {
-                Nothing::Wrong => Missing::Wrong,
-                Nothing::NotHere => Missing::NotHere,
-            })?;
-        let imported = &read.imported;
-        let Some(base_url) = own_base.or_else(|| imported.base_url.clone()) else {
-            let what = format!("the document `{}` names no server", read.document);
-            let problem = Problem::new(what, openapi.at);
-            checker.problem(problem.help("write `baseUrl: https://…` beside `document`"));
-            return Err(Missing::Wrong);
+        let mut read = Vec::new();
+        if let Some(entry) = &self.openapi {
+            let found = entry.value.read(&around(entry.at), checker)?;
+            if own_base.is_none() && found.imported.base_url.is_none() {
+                let what = format!("the document `{}` names no server", found.document);
+                let problem = Problem::new(what, entry.at);
+                checker.problem(problem.help("write `baseUrl: https://…` beside `document`"));
+                return Err(Missing::Wrong);
+            }
+            read.push((found, entry.at));
+        }
+        if let Some(entry) = &self.graphql {
+            read.push((entry.value.read(&around(entry.at), checker)?, entry.at));
+        }
+        for (found, at) in &read {
+            let shared = found.imported.operations.iter();
+            operations.extend(shared.map(|operation| (Arc::clone(operation), *at)));
+        }
+        let read: Vec<Read> = read.into_iter().map(|(found, _)| found).collect();
+        let first = |get: fn(&Imported) -> Option<String>| {
+            read.iter().find_map(|found| get(&found.imported))
         };
-        let shared = imported.operations.iter();
-        operations.extend(shared.map(|operation| (Arc::clone(operation), openapi.at)));
+        let theirs = read
+            .iter()
+            .find_map(|found| found.imported.base_url.clone());
+        let connections = read.iter().flat_map(|found| &found.imported.connections);
         Ok(Offered {
-            base_url,
+            base_url: own_base.or(theirs).ok_or(Missing::Wrong)?,
             operations,
             mcp: None,
-            connections: imported.connections.clone(),
-            title: imported.title.clone(),
-            description: imported.description.clone(),
-            read: Some(read),
+            connections: connections.cloned().collect(),
+            title: first(|imported| imported.title.clone()),
+            description: first(|imported| imported.description.clone()),
+            read,
         })
+    }
+}
+
+impl From<Nothing> for Missing {
+    fn from(why: Nothing) -> Self {
+        match why {
+            Nothing::Wrong => Self::Wrong,
+            Nothing::NotHere => Self::NotHere,
+        }
     }
 }
 

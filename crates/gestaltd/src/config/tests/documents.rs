@@ -47,13 +47,13 @@ components:
 "#;
 
 /// A folder with a config of one plugin, `pets`.
-struct Folder {
+pub(super) struct Folder {
     folder: TempDir,
     documents: Arc<Documents>,
 }
 
 impl Folder {
-    fn new(plugin: &str) -> Self {
+    pub(super) fn new(plugin: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let test = Self {
             folder,
@@ -64,24 +64,24 @@ impl Folder {
         test
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
     /// Writes the config; the lines stand under `plugins.pets`.
-    fn config(&self, plugin: &str) {
+    pub(super) fn config(&self, plugin: &str) {
         let key = super::KEY;
         let text = format!("server: {{ encryptionKey: {key} }}\nplugins:\n  pets:\n{plugin}");
         self.write("config.yaml", &text);
     }
 
-    fn load(&self) -> Result<Loaded, ConfigError> {
+    pub(super) fn load(&self) -> Result<Loaded, ConfigError> {
         let files = [self.path("config.yaml")];
         let environment = Environment::fixed([]);
         load_with(&files, &environment, Builtins::default(), &self.documents)
@@ -94,7 +94,7 @@ impl Folder {
     }
 
     /// What is wrong, without the folder's name.
-    fn wrong(&self) -> String {
+    pub(super) fn wrong(&self) -> String {
         let error = self.load().expect_err("the config holds");
         self.shown(&error.to_string())
     }
@@ -115,7 +115,7 @@ fn of(document: &str) -> String {
     format!("    surfaces: {{ openapi: {document} }}\n")
 }
 
-fn names(loaded: &Loaded) -> Vec<&str> {
+pub(super) fn names(loaded: &Loaded) -> Vec<&str> {
     let operations = &loaded.config().plugins[0].operations;
     operations.iter().map(|one| one.name.as_str()).collect()
 }

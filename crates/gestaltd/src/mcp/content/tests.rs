@@ -30,6 +30,7 @@ fn tool(structured: bool) -> FoundTool {
         paginated: false,
         read_only: true,
         live: None,
+        graphql: false,
     }
 }
 
@@ -293,4 +294,32 @@ fn a_refusal_says_what_to_do() {
     let upstream = Refusal::new(Code::UpstreamUnreachable, "The upstream cannot be reached.")
         .because("10.1.2.3 refused");
     insta::assert_snapshot!(told(upstream), @r#"{"content":[{"type":"text","text":"The upstream cannot be reached."}],"isError":true,"_meta":{"gestalt/code":"upstream_unreachable"}}"#);
+}
+
+#[tokio::test]
+async fn an_answer_of_graphql_without_data_is_an_error_and_part_of_it_is_none() {
+    let mut calling = Calling::new(true, ContentLimits::default());
+    calling.tool.graphql = true;
+    let failed = r#"{"data":null,"errors":[{"message":"No."}]}"#;
+    let text = calling.result(reply(200, "application/json", failed)).await;
+    let read: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(read["isError"], true);
+    assert_eq!(read["content"][0]["text"], failed);
+    assert!(read.get("structuredContent").is_none());
+    let partial = r#"{"data":{"a":1.10},"errors":[{"message":"No."}]}"#;
+    let text = calling
+        .result(reply(200, "application/json", partial))
+        .await;
+    let read: Value = serde_json::from_str(&text).unwrap();
+    assert_ne!(read["isError"], true);
+    assert_eq!(read["content"][0]["text"], partial);
+    assert!(
+        text.contains(&format!("\"structuredContent\":{partial}")),
+        "{text}"
+    );
+    assert!(text.contains("Part of the data is missing"), "{text}");
+    // Elsewhere the words mean nothing.
+    calling.tool.graphql = false;
+    let text = calling.result(reply(200, "application/json", failed)).await;
+    assert!(!text.contains("isError\":true"), "{text}");
 }
