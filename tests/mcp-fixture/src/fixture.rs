@@ -4,6 +4,7 @@
     reason = "the older era's methods are part of what the suite measures"
 )]
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +14,7 @@ use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
     CompleteResult, ErrorData, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
     GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, LoggingLevel, PaginatedRequestParams,
+    ListResourcesResult, ListToolsResult, LoggingLevel, PaginatedRequestParams, ProtocolVersion,
     ReadResourceRequestParams, ReadResourceResponse, RequestStateCodec,
     ResourceUpdatedNotificationParam, ServerCapabilities, ServerConfig, SetLevelRequestMethod,
     SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
@@ -25,7 +26,7 @@ use rmcp::transport::streamable_http_server::session::local::LocalSessionManager
 use tokio::sync::broadcast::{self, Receiver};
 
 use crate::changes::{self, BACKLOG, Change, Changes};
-use crate::options::Options;
+use crate::options::{Era, Options};
 use crate::tools::Call;
 use crate::{ask, prompts, resources, tools};
 
@@ -137,6 +138,16 @@ impl ServerHandler for Fixture {
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("mcp-fixture", version))
             .with_instructions("A server for tests.")
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        let all = ProtocolVersion::KNOWN_VERSIONS;
+        let Some(era) = self.shared.options.era else {
+            return Cow::Borrowed(all);
+        };
+        let legacy = era == Era::Legacy;
+        let spoken = all.iter().filter(|version| version.has_initialize() == legacy);
+        Cow::Owned(spoken.cloned().collect())
     }
 
     async fn list_tools(

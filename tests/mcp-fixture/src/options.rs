@@ -13,7 +13,8 @@ Usage: mcp-fixture [--port N | --stdio] [OPTIONS]
   --page-size N  answer tools/list in pages of N
   --slow MS      wait so many milliseconds before each tools/call
   --fault KIND   at each tools/call: `hang` (never answer), `exit` (end the process),
-                 `flood` (write a mebibyte to stderr, then answer)";
+                 `flood` (write a mebibyte to stderr, then answer)
+  --era ERA      speak `modern` (2026-07-28) or `legacy` (older versions) alone";
 
 /// How to serve.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) page_size: Option<usize>,
     pub(crate) slow: Duration,
     pub(crate) fault: Option<Fault>,
+    /// Both where none is named.
+    pub(crate) era: Option<Era>,
 }
 
 /// What goes wrong at each call of a tool.
@@ -32,6 +35,13 @@ pub(crate) enum Fault {
     Hang,
     Exit,
     Flood,
+}
+
+/// One of the protocol's two eras.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Era {
+    Modern,
+    Legacy,
 }
 
 impl Options {
@@ -66,6 +76,7 @@ impl Options {
                     options.slow = millis.map_err(|_| wrong(&word, "needs milliseconds"))?;
                 }
                 "--fault" => options.fault = Some(fault(&value)?),
+                "--era" => options.era = Some(era(&value)?),
                 _ => return Err(wrong(&word, "is unknown")),
             }
         }
@@ -82,6 +93,14 @@ fn fault(name: &str) -> Result<Fault, String> {
     }
 }
 
+fn era(name: &str) -> Result<Era, String> {
+    match name {
+        "modern" => Ok(Era::Modern),
+        "legacy" => Ok(Era::Legacy),
+        _ => Err(wrong("--era", "is modern or legacy")),
+    }
+}
+
 fn wrong(word: &str, why: &str) -> String {
     format!("`{word}` {why}.\n\n{USAGE}")
 }
@@ -90,7 +109,7 @@ fn wrong(word: &str, why: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Fault, Options};
+    use super::{Era, Fault, Options};
 
     fn parsed(line: &str) -> Result<Options, String> {
         Options::parse(line.split_whitespace().map(str::to_owned))
@@ -98,14 +117,22 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for line in ["--port", "--port x", "--fault burn", "serve", "--loud 1"] {
+        for line in [
+            "--port",
+            "--port x",
+            "--fault burn",
+            "--era old",
+            "serve",
+            "--loud 1",
+        ] {
             assert!(parsed(line).unwrap_err().contains("Usage"), "{line}");
         }
     }
 
     #[test]
     fn every_option_is_read() {
-        let options = parsed("--stdio --big-list 1000 --page-size 0 --slow 5 --fault hang");
+        let line = "--stdio --big-list 1000 --page-size 0 --slow 5 --fault hang --era legacy";
+        let options = parsed(line);
         let expected = Options {
             port: 0,
             stdio: true,
@@ -113,6 +140,7 @@ mod tests {
             page_size: Some(1),
             slow: Duration::from_millis(5),
             fault: Some(Fault::Hang),
+            era: Some(Era::Legacy),
         };
         assert_eq!(options.unwrap(), expected);
         assert_eq!(parsed("--port 8080").unwrap().port, 8080);

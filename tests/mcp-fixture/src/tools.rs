@@ -54,7 +54,10 @@ pub(crate) async fn call(call: &Call<'_>) -> Result<CallToolResponse, ErrorData>
     match options.fault {
         None => {}
         Some(Fault::Exit) => std::process::exit(3),
-        Some(Fault::Hang) => call.context.ct.cancelled().await,
+        Some(Fault::Hang) => {
+            eprintln!("hanging");
+            call.context.ct.cancelled().await;
+        }
         Some(Fault::Flood) => flood(),
     }
     let name = call.params.name.as_ref();
