@@ -78,6 +78,18 @@ impl Scopes {
     }
 }
 
+/// Whether a pattern can be one of operations. Resources are named by their URIs, prompts as
+/// their servers like.
+fn is_operation(pattern: &str) -> bool {
+    let live = ["resource:", "prompt:"];
+    let named = live.iter().find_map(|kind| pattern.strip_prefix(kind));
+    if let Some(name) = named {
+        return !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
+    }
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'*');
+    !pattern.is_empty() && pattern.bytes().all(plain)
+}
+
 impl Scope {
     fn parse(text: &str) -> Result<Self, String> {
         let of = |plugin: &str, limit| -> Result<Self, String> {
@@ -90,10 +102,10 @@ impl Scope {
                 .map_err(|error| format!("in `{text}`: {error}"))
         };
         if let Some((plugin, pattern)) = text.split_once(':') {
-            let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'*');
-            if pattern.is_empty() || !pattern.bytes().all(named) {
+            if !is_operation(pattern) {
                 return Err(format!(
-                    "in `{text}`: an operation pattern has letters, digits, `_`, `.`, `-` and `*`"
+                    "in `{text}`: an operation pattern has letters, digits, `_`, `.`, `-` and `*`, \
+                     or is `resource:` with a URI, or `prompt:` with a name"
                 ));
             }
             return of(plugin, Limit::Operations(Pattern::new(pattern)));
@@ -147,9 +159,21 @@ mod tests {
             "tracker/",
             "tracker/a/b",
             "tracker:x y$",
+            "tracker:x:y",
+            "tracker:resource:",
+            "tracker:prompt:\u{e4}",
+            "tracker:tool:x",
         ] {
             assert!(Scopes::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_scope_names_resources_and_prompts() {
+        assert!(!cover("tracker:resource:x://a/*", "tracker:resource:x://b/1"));
+        assert!(!cover("tracker:resource:*", "tracker:prompt:a"));
+        assert!(cover("tracker:resource:x://a/*", "tracker:resource:x://a/1?b=c"));
+        assert!(cover("tracker:*", "tracker:prompt:a"));
     }
 
     #[test]
