@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::{HeaderMap, Method, Request};
+use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -117,7 +118,31 @@ impl Client {
     /// # Panics
     ///
     /// When the request's URI is no path.
-    pub async fn try_request(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, String> {
+    pub async fn try_request(&self, request: Request<Full<Bytes>>) -> Result<Answer, String> {
+        let answer = self.try_open(request).await?;
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.map_err(|error| format!("{error:?}"))?;
+        Ok(Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: body.to_bytes(),
+        })
+    }
+
+    /// Sends a request whose answer is read as it comes.
+    ///
+    /// # Panics
+    ///
+    /// When there is no answer.
+    pub async fn open(&self, request: Request<Full<Bytes>>) -> Response<Incoming> {
+        let sent = self.try_open(request).await;
+        sent.unwrap_or_else(|error| panic!("{}: no answer: {error}", self.base))
+    }
+
+    async fn try_open(
+        &self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, String> {
         let uri = format!("{}{}", self.base, request.uri());
         *request.uri_mut() = uri.parse().expect("a URI");
         for (name, value) in &self.headers {
@@ -125,13 +150,7 @@ impl Client {
             own.or_insert_with(|| value.clone());
         }
         let answer = self.pool.request(request).await;
-        let (parts, body) = answer.map_err(|error| format!("{error:?}"))?.into_parts();
-        let body = body.collect().await.map_err(|error| format!("{error:?}"))?;
-        Ok(Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body: body.to_bytes(),
-        })
+        answer.map_err(|error| format!("{error:?}"))
     }
 }
 

@@ -44,6 +44,39 @@ pub async fn mcp_fixture(options: &[&str]) -> Peer {
     Peer { program, url }
 }
 
+/// Starts the official server with one of everything, which speaks the older era alone, on a
+/// loopback port; it serves at `/mcp`.
+///
+/// # Panics
+///
+/// When it does not start.
+pub async fn mcp_everything() -> Peer {
+    let port = program::free_port();
+    let mut command = npm_tool("mcp-server-everything");
+    command.arg("streamableHttp").env("PORT", port.to_string());
+    let mut program = Program::start(command);
+    program.said("listening on port ").await;
+    let url = format!("http://127.0.0.1:{port}");
+    Peer { program, url }
+}
+
+/// Starts a server of fastmcp, which speaks both eras, on a loopback port; it serves at `/mcp`.
+///
+/// # Panics
+///
+/// When it does not start.
+pub async fn mcp_fastmcp() -> Peer {
+    let port = program::free_port();
+    let mut command = python();
+    command
+        .arg(script("fastmcp_server.py"))
+        .arg(port.to_string());
+    let mut program = Program::start(command);
+    program.said("Uvicorn running on ").await;
+    let url = format!("http://127.0.0.1:{port}");
+    Peer { program, url }
+}
+
 /// The path of a program in the Python environment, such as `st`.
 ///
 /// # Panics

@@ -1,11 +1,11 @@
 //! Upstreams that a test writes as a function.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::net::Ipv4Addr;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -18,10 +18,12 @@ use tokio::net::TcpListener;
 /// # Panics
 ///
 /// When there is no free port.
-pub async fn serve<A, R>(answer: A) -> String
+pub async fn serve<A, R, B>(answer: A) -> String
 where
     A: Fn(Request<Incoming>) -> R + Clone + Send + 'static,
-    R: Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send + 'static,
+    R: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     let listener = listener.expect("a free port");

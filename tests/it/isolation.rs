@@ -10,6 +10,12 @@ use crate::actions::connect;
 const CALLS: usize = 10_000;
 const TASKS: usize = 16;
 
+/// How many calls are made.
+pub(crate) fn calls() -> usize {
+    let calls = std::env::var("GESTALT_ISOLATION_CALLS").ok();
+    calls.and_then(|calls| calls.parse().ok()).unwrap_or(CALLS)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn s46_two_users_of_one_upstream_never_read_each_others() {
     let echo = Echo::start().await;
@@ -31,8 +37,7 @@ async fn s46_two_users_of_one_upstream_never_read_each_others() {
             .await
             .expect(201);
     }
-    let calls = std::env::var("GESTALT_ISOLATION_CALLS").ok();
-    let calls = calls.and_then(|calls| calls.parse().ok()).unwrap_or(CALLS);
+    let calls = calls();
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
         let clients = clients.clone();

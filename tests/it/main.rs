@@ -16,6 +16,7 @@ mod lifecycle;
 mod local_login;
 mod mcp_clients;
 mod mcp_fixture;
+mod mcp_servers;
 mod official_suite;
 mod openapi_guide;
 mod peers;

@@ -1,5 +1,8 @@
 //! An imported operation by every door: HTTP, the command line, and MCP's official clients.
 
+use std::ffi::OsStr;
+use std::process::Command;
+
 use gestalt_e2e::{Cli, Client, Daemon, Echo, cli, peers};
 use serde_json::{Value, json};
 
@@ -31,12 +34,12 @@ async fn imported(echo: &Echo) -> (Daemon, Client, String, Value) {
 }
 
 /// Runs a client of MCP; returns what it printed.
-async fn ran(mut command: std::process::Command, arguments: &[&str]) -> Value {
+pub(crate) async fn ran<A: AsRef<OsStr>>(mut command: Command, arguments: &[A]) -> Value {
     command.args(arguments);
     cli::finish(command, None).await.json()
 }
 
-fn script(program: std::process::Command, name: &str) -> std::process::Command {
+pub(crate) fn script(program: Command, name: &str) -> Command {
     let mut program = program;
     program.arg(peers::script(name));
     program
@@ -68,8 +71,8 @@ async fn made(echo: &Echo, client: &Client, token: &Value, calls: usize, by: &st
 fn answered(printed: &Value, tool: &str) {
     let tools = printed["tools"].as_array().unwrap();
     assert!(tools.iter().any(|known| known == tool), "{printed:#}");
-    assert_ne!(printed["result"]["isError"], true, "{printed:#}");
-    let path = &printed["result"]["structuredContent"]["path"];
+    assert_ne!(printed["results"][0]["isError"], true, "{printed:#}");
+    let path = &printed["results"][0]["structuredContent"]["path"];
     assert_eq!(path, "/items/a%2Fb/tags", "{printed:#}");
 }
 
@@ -81,8 +84,8 @@ async fn a_caller_without_a_credential_is_told_where_to_connect() {
     let url = format!("{}/mcp", daemon.url());
     let python = script(peers::python(), "mcp_client.py");
     let printed = ran(python, &[&url, &token, "auto", "echo_tagItem", ARGUMENTS]).await;
-    assert_eq!(printed["result"]["isError"], true, "{printed:#}");
-    let text = printed["result"]["content"][0]["text"].as_str().unwrap();
+    assert_eq!(printed["results"][0]["isError"], true, "{printed:#}");
+    let text = printed["results"][0]["content"][0]["text"].as_str().unwrap();
     let link = format!("{}/connect/echo", daemon.url());
     assert!(text.contains(&link), "{text}");
     assert!(echo.seen().is_empty());

@@ -1,6 +1,6 @@
-"""Lists the tools of an MCP endpoint, calls one, and prints both as JSON.
+"""Lists the tools of an MCP endpoint, calls some, and prints all of it as JSON.
 
-Usage: mcp_client.py URL TOKEN MODE TOOL ARGUMENTS
+Usage: mcp_client.py URL TOKEN MODE [TOOL ARGUMENTS]…
 MODE is `auto`, `legacy` or a protocol version; ARGUMENTS a JSON object.
 """
 
@@ -13,7 +13,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 
-async def main(url, token, mode, tool, arguments):
+async def main(url, token, mode, *calls):
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
         transport = streamable_http_client(url, http_client=http)
@@ -25,9 +25,12 @@ async def main(url, token, mode, tool, arguments):
                 cursor = page.next_cursor
                 if cursor is None:
                     break
-            result = await client.call_tool(tool, json.loads(arguments))
-            shown = result.model_dump(by_alias=True, exclude_none=True, mode="json")
-            print(json.dumps({"tools": tools, "result": shown}))
+            results = []
+            for tool, arguments in zip(calls[::2], calls[1::2]):
+                result = await client.call_tool(tool, json.loads(arguments))
+                shown = result.model_dump(by_alias=True, exclude_none=True, mode="json")
+                results.append(shown)
+            print(json.dumps({"tools": tools, "results": results}))
 
 
 asyncio.run(main(*sys.argv[1:]))
