@@ -21,11 +21,11 @@ struct Stage {
 }
 
 /// One target's round.
-struct Round {
-    took: Took,
+pub(crate) struct Round {
+    pub(crate) took: Took,
     /// Processor time of the target, in microseconds a call.
-    cpu: f64,
-    statements: f64,
+    pub(crate) cpu: f64,
+    pub(crate) statements: f64,
 }
 
 /// Measures at every number of connections.
@@ -80,7 +80,7 @@ impl Stage {
                     in_turn: false,
                     message: (target == 3).then_some(message.as_str()),
                 };
-                let measured = self.round(part, &load).await?;
+                let measured = round_of(&self.gateway, part, &load).await?;
                 if let (true, Some(rounds)) = (round > 0, rounds.get_mut(target)) {
                     rounds.push(measured);
                 }
@@ -88,19 +88,24 @@ impl Stage {
         }
         Ok(compare(connections, calls, &rounds))
     }
+}
 
-    async fn round(&self, part: &Part, load: &Load<'_>) -> Result<Round> {
-        let asked = self.gateway.statements().await?;
-        let before = part.settled_cpu_nanos().await?;
-        let took = load.run().await?;
-        let after = part.settled_cpu_nanos().await?;
-        let statements = self.gateway.statements().await? - asked;
-        Ok(Round {
-            took,
-            cpu: micros(after - before) / count(load.calls),
-            statements: statements / count(load.calls),
-        })
-    }
+/// Measures one round of a part.
+///
+/// # Errors
+///
+/// When a call fails.
+pub(crate) async fn round_of(gateway: &Gateway, part: &Part, load: &Load<'_>) -> Result<Round> {
+    let asked = gateway.statements().await?;
+    let before = part.settled_cpu_nanos().await?;
+    let took = load.run().await?;
+    let after = part.settled_cpu_nanos().await?;
+    let statements = gateway.statements().await? - asked;
+    Ok(Round {
+        took,
+        cpu: micros(after - before) / count(load.calls),
+        statements: statements / count(load.calls),
+    })
 }
 
 fn compare(connections: usize, calls: usize, rounds: &[Vec<Round>; 4]) -> Level {
@@ -144,7 +149,8 @@ fn tool_call() -> String {
     .to_string()
 }
 
-fn target(rounds: &[Round], calls: usize) -> Target {
+/// The medians of one target's rounds.
+pub(crate) fn target(rounds: &[Round], calls: usize) -> Target {
     Target {
         cpu_micros: median(rounds.iter().map(|round| round.cpu)),
         p50_micros: median(rounds.iter().map(|round| round.took.p50_micros)),

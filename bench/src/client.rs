@@ -10,7 +10,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use crate::Result;
-use crate::load::Ask;
+use crate::ask::Ask;
 
 /// A client of one server.
 #[derive(Debug, Clone)]

@@ -213,7 +213,7 @@ impl Gateway {
         format!("{}/mcp", self.part.url)
     }
 
-    /// Posts a message of MCP and reads the whole answer.
+    /// Posts a message of MCP to an address and reads the whole answer.
     ///
     /// # Errors
     ///

@@ -3,21 +3,23 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
+use hyper::Uri;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{AUTHORIZATION, HOST, HeaderValue};
-use hyper::{HeaderMap, Method, Request, Uri};
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::ask::Ask;
 use crate::{Result, options};
 
 /// Calls `--url` over `--connections`, `--calls` times in all, each call with
 /// a random line of `--tokens` as its bearer token (one after the other with
 /// `--in-turn`), and prints what it took. With `--message` it posts that message
-/// of MCP instead of getting.
+/// of MCP instead of getting; one that does not say its version in a session that
+/// each connection opens first.
 ///
 /// # Errors
 ///
@@ -37,20 +39,23 @@ pub(crate) async fn run(arguments: &[String]) -> Result {
     let message = message.then(|| options::value(arguments, "--message"));
     let ask = Ask::new(&url, message.transpose()?)?;
 
+    let first = bearers.first().ok_or("--tokens names an empty file")?;
     let mut senders = Vec::new();
     for _ in 0..connections {
-        senders.push(connect(&url).await?);
+        let (mut sender, mut ask) = (connect(&url).await?, ask.clone());
+        ask.open(&mut sender, first).await?;
+        senders.push((sender, ask));
     }
     let start = Instant::now();
     let mut tasks = JoinSet::new();
-    for (index, sender) in senders.into_iter().enumerate() {
+    for (index, (sender, ask)) in senders.into_iter().enumerate() {
         let share = calls / connections + usize::from(index < calls % connections);
         let pick = if in_turn {
             Pick::in_turn(bearers, index, connections)
         } else {
             Pick::at_random(bearers, index)
         };
-        tasks.spawn(call(sender, ask.clone(), pick, share));
+        tasks.spawn(call(sender, ask, pick, share));
     }
     let mut micros = Vec::with_capacity(calls);
     while let Some(done) = tasks.join_next().await {
@@ -70,7 +75,7 @@ pub(crate) async fn run(arguments: &[String]) -> Result {
     Ok(())
 }
 
-async fn connect(url: &Uri) -> Result<SendRequest<Full<Bytes>>> {
+pub(crate) async fn connect(url: &Uri) -> Result<SendRequest<Full<Bytes>>> {
     let authority = url.authority().ok_or("--url names no host")?;
     let stream = TcpStream::connect(authority.as_str()).await?;
     stream.set_nodelay(true)?;
@@ -100,65 +105,6 @@ async fn call(
         }
     }
     Ok(micros)
-}
-
-/// A request, but for who asks.
-#[derive(Clone)]
-pub(crate) struct Ask {
-    method: Method,
-    path: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl Ask {
-    pub(crate) fn new(url: &Uri, message: Option<&str>) -> Result<Self> {
-        let path = url.path_and_query().map_or("/", |path| path.as_str());
-        let host = url.authority().map_or("", |host| host.as_str());
-        let mut ask = Self {
-            method: Method::GET,
-            path: path.parse()?,
-            headers: HeaderMap::from_iter([(HOST, HeaderValue::from_str(host)?)]),
-            body: Bytes::new(),
-        };
-        let Some(message) = message else {
-            return Ok(ask);
-        };
-        let read: Value = serde_json::from_str(message)?;
-        let method = read["method"].as_str().ok_or("the message has no method")?;
-        let version = &read["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"];
-        let mut more = vec![
-            ("content-type", "application/json"),
-            ("accept", "application/json, text/event-stream"),
-            ("mcp-protocol-version", version.as_str().unwrap_or_default()),
-            ("mcp-method", method),
-        ];
-        more.extend(
-            read["params"]["name"]
-                .as_str()
-                .map(|name| ("mcp-name", name)),
-        );
-        for (name, value) in more {
-            ask.headers.insert(name, HeaderValue::from_str(value)?);
-        }
-        ask.method = Method::POST;
-        ask.body = Bytes::from(message.to_owned());
-        Ok(ask)
-    }
-
-    pub(crate) fn request(&self) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.path.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
-    }
-
-    /// Whether a message was answered with an error, which has the status of a success.
-    fn failed(&self, answer: &Bytes) -> bool {
-        let failed = |mark: &[u8]| memchr::memmem::find(answer, mark).is_some();
-        self.method == Method::POST && (failed(br#""error":{"#) || failed(br#""isError":true"#))
-    }
 }
 
 /// Picks tokens: at random, the same ones in every run (xorshift64), or in

@@ -12,6 +12,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+mod ask;
 mod calls;
 mod client;
 mod documents;
@@ -19,12 +20,15 @@ mod gateway;
 mod list;
 mod load;
 mod many;
+mod mcp;
 mod options;
 mod plugins;
 mod process;
 mod proxy;
+mod relay;
 mod report;
 mod search;
+mod sessions;
 mod upstream;
 
 /// An error is for whoever runs the bench, and is printed as it is.
@@ -51,6 +55,7 @@ fn run(arguments: &[String]) -> Result {
         .build()?;
     match part {
         "upstream" => threads.block_on(upstream::serve(rest)),
+        "mcp" => threads.block_on(mcp::serve()),
         "proxy" => threads.block_on(proxy::serve(rest)),
         "load" => {
             // One thread is enough and leaves the cores to the measured.
@@ -77,7 +82,13 @@ async fn conduct(arguments: &[String]) -> Result {
         report.plugins = plugins::measure(&options).await?;
     }
     if options.wants("list") {
-        report.list = Some(list::measure(&options).await?);
+        report.lists = list::measure(&options).await?;
+    }
+    if options.wants("mcp-relay") {
+        report.relayed = relay::measure(&options).await?;
+    }
+    if options.wants("sessions") {
+        report.sessions = sessions::measure(&options).await?;
     }
     if options.wants("documents") {
         report.documents = documents::measure(&options).await?;

@@ -9,7 +9,10 @@ Usage: cargo xtask bench [--profile dist] [OPTIONS]
 
   --scenario NAME  calls: CPU and latency of a call at 1, 8 and 32 connections
                    plugins: start and memory with 1, 10 and 100 plugins
-                   list: a list of 1,000 tools beside a static answer of its size
+                   list: a list of 1,000 tools beside a static answer of its size,
+                   of operations and of an MCP server
+                   mcp-relay: a tool of an MCP server, in both eras
+                   sessions: memory with 10,000 sessions of the older era
                    documents: load of vendors' OpenAPI documents (400 MB from npm)
                    search: how well operations are found (the same 400 MB)
                    many: CPU and memory with 100,000 users, tokens and
@@ -18,7 +21,16 @@ Usage: cargo xtask bench [--profile dist] [OPTIONS]
   --quick          fewer rounds, for a first look
   --json           figures for a program";
 
-const SCENARIOS: &[&str] = &["calls", "plugins", "list", "documents", "search", "many"];
+const SCENARIOS: &[&str] = &[
+    "calls",
+    "plugins",
+    "list",
+    "mcp-relay",
+    "sessions",
+    "documents",
+    "search",
+    "many",
+];
 
 /// What to measure and how long.
 #[derive(Debug, Default)]
@@ -32,7 +44,7 @@ impl Options {
     /// Whether a scenario is to run.
     pub(crate) fn wants(&self, scenario: &str) -> bool {
         if self.scenarios.is_empty() {
-            return !["many", "documents", "search"].contains(&scenario);
+            return ["calls", "plugins", "list"].contains(&scenario);
         }
         self.scenarios.iter().any(|wanted| wanted == scenario)
     }

@@ -35,6 +35,22 @@ impl Part {
         Self::start(command.args(arguments))
     }
 
+    /// Starts the MCP server of the official SDK, with these options.
+    ///
+    /// # Errors
+    ///
+    /// When it is not built, or does not start.
+    pub(crate) fn fixture(options: &[&str]) -> Result<Self> {
+        let program = std::env::current_exe()?.with_file_name("mcp-fixture");
+        if !program.exists() {
+            return Err(format!("{} is not built", program.display()).into());
+        }
+        let mut command = Command::new(program);
+        let mut part = Self::start(command.args(["--port", "0"]).args(options))?;
+        part.url.truncate(part.url.trim_end_matches("/mcp").len());
+        Ok(part)
+    }
+
     /// Starts `command` and waits for its line `listening on URL`.
     ///
     /// # Errors
@@ -60,7 +76,7 @@ impl Part {
         };
         let mut said = Vec::new();
         while let Ok(line) = lines.recv_timeout(START_LIMIT) {
-            if let Some((_, url)) = line.split_once("listening on ") {
+            if let Some((_, url)) = line.split_once("istening on ") {
                 let url = url.split_whitespace().next().unwrap_or_default();
                 url.trim_end_matches(['/', '"']).clone_into(&mut part.url);
                 return Ok(part);

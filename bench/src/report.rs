@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+mod relay;
 mod search;
 mod tools;
 
+pub(crate) use relay::{Relayed, Sessions};
 pub(crate) use search::Search;
 pub(crate) use tools::{Document, List};
 
@@ -15,7 +17,9 @@ pub(crate) use tools::{Document, List};
 pub(crate) struct Report {
     pub(crate) calls: Vec<Level>,
     pub(crate) plugins: Vec<Size>,
-    pub(crate) list: Option<List>,
+    pub(crate) lists: Vec<List>,
+    pub(crate) relayed: Vec<Relayed>,
+    pub(crate) sessions: Vec<Sessions>,
     pub(crate) documents: Vec<Document>,
     pub(crate) searches: Vec<Search>,
     pub(crate) many: Option<Many>,
@@ -108,8 +112,14 @@ impl Report {
                 size.write(&mut out);
             }
         }
-        if let Some(list) = &self.list {
+        for list in &self.lists {
             list.write(&mut out);
+        }
+        for relayed in &self.relayed {
+            relayed.write(&mut out);
+        }
+        for sessions in &self.sessions {
+            sessions.write(&mut out);
         }
         if !self.documents.is_empty() {
             out.push_str(
@@ -159,10 +169,12 @@ impl Report {
         });
         let aims: Vec<Value> = aims.collect();
         let many = self.many.as_ref().map(Many::json);
-        let list = self.list.as_ref().map(List::json);
+        let lists: Vec<Value> = self.lists.iter().map(List::json).collect();
+        let relayed: Vec<Value> = self.relayed.iter().map(Relayed::json).collect();
+        let sessions: Vec<Value> = self.sessions.iter().map(Sessions::json).collect();
         let documents: Vec<Value> = self.documents.iter().map(Document::json).collect();
         let searches: Vec<Value> = self.searches.iter().map(Search::json).collect();
-        json!({ "documents": documents, "searches": searches, "calls": calls, "plugins": plugins, "list": list, "many": many, "aims": aims })
+        json!({ "documents": documents, "searches": searches, "calls": calls, "plugins": plugins, "lists": lists, "relayed": relayed, "sessions": sessions, "many": many, "aims": aims })
             .to_string()
     }
 
@@ -203,13 +215,15 @@ impl Report {
                 measured: size.loaded_mebibytes,
             });
         }
-        if let Some(list) = &self.list {
+        for list in &self.lists {
             aims.push(Aim {
-                what: format!("CPU of a list of {} tools over static", list.tools),
+                what: format!("CPU of a list of {} {} over static", list.tools, list.of),
                 limit: 3.0,
                 measured: median(list.ratios.iter().copied()),
             });
         }
+        aims.extend(self.relayed.iter().map(Relayed::aim));
+        aims.extend(self.sessions.iter().map(Sessions::aim));
         for document in self.documents.iter().filter(|one| one.name == "github") {
             for (what, limit, measured) in [
                 (
@@ -265,16 +279,7 @@ impl Level {
             ("gestaltd", &self.gateway),
             ("by MCP", &self.mcp),
         ] {
-            let Target {
-                cpu_micros,
-                p50_micros,
-                p99_micros,
-                calls_per_second,
-            } = target;
-            let _ = writeln!(
-                out,
-                "  {name:10}   {cpu_micros:8.1} {p50_micros:8.1} {p99_micros:8.1} {calls_per_second:9.0}"
-            );
+            target.write(name, out);
         }
         let _ = writeln!(
             out,
@@ -312,6 +317,19 @@ impl Level {
 }
 
 impl Target {
+    fn write(&self, name: &str, out: &mut String) {
+        let Self {
+            cpu_micros,
+            p50_micros,
+            p99_micros,
+            calls_per_second,
+        } = self;
+        let _ = writeln!(
+            out,
+            "  {name:10}   {cpu_micros:8.1} {p50_micros:8.1} {p99_micros:8.1} {calls_per_second:9.0}"
+        );
+    }
+
     fn json(&self) -> Value {
         json!({
             "cpu_micros": self.cpu_micros,

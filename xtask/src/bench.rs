@@ -15,7 +15,10 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     let (profile, rest) = profile(arguments)?;
     let mut build = process::cargo(&root);
     build.args(["build", "--locked", "--profile", profile]);
-    process::run(build.args(["--package", "gestaltd", "--package", "gestalt-bench"]))?;
+    for package in ["gestaltd", "gestalt-bench", "mcp-fixture"] {
+        build.args(["--package", package]);
+    }
+    process::run(&mut build)?;
     let documents = ["documents", "search"];
     if rest.iter().any(|word| documents.contains(&word.as_str())) {
         let folder = house::target()?.join("bench-npm");

@@ -9,6 +9,8 @@ use super::median;
 /// A list of many tools, all its pages together.
 #[derive(Debug, Default)]
 pub(crate) struct List {
+    /// Whose they are.
+    pub(crate) of: &'static str,
     pub(crate) tools: usize,
     pub(crate) pages: usize,
     pub(crate) bytes: usize,
@@ -43,8 +45,8 @@ impl List {
     pub(super) fn write(&self, out: &mut String) {
         let _ = writeln!(
             out,
-            "\n{} tools listed in {} pages of {} bytes in all",
-            self.tools, self.pages, self.bytes
+            "\n{} {} listed in {} pages of {} bytes in all",
+            self.tools, self.of, self.pages, self.bytes
         );
         let _ = writeln!(
             out,
@@ -57,6 +59,7 @@ impl List {
 
     pub(super) fn json(&self) -> Value {
         json!({
+            "of": self.of,
             "tools": self.tools,
             "pages": self.pages,
             "bytes": self.bytes,
