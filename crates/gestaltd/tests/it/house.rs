@@ -36,6 +36,7 @@ pub(crate) struct Plan {
     pub(crate) trusted_proxies: Vec<&'static str>,
     pub(crate) limits: Limits,
     pub(crate) config: &'static str,
+    pub(crate) clock: Clock,
 }
 
 impl Default for Plan {
@@ -46,6 +47,7 @@ impl Default for Plan {
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
             config: CONFIG,
+            clock: Clock::System,
         }
     }
 }
@@ -87,9 +89,9 @@ impl House {
             demo: Some(demo.local_addr().unwrap()),
         };
         tokio::spawn(gestaltd::demo::serve(demo, stop.clone().cancelled_owned()));
-        let gateway = Gateway::open(settings(folder.path(), plan.login, (plan.config, builtins)))
-            .await
-            .unwrap();
+        let mut settings = settings(folder.path(), plan.login, (plan.config, builtins));
+        settings.clock = plan.clock.clone();
+        let gateway = Gateway::open(settings).await.unwrap();
         let (public, management) = (loopback().await, loopback().await);
         let own = format!("http://localhost:{}", public.local_addr().unwrap().port());
         let reloads = Arc::new(AtomicUsize::new(0));
@@ -108,7 +110,7 @@ impl House {
                     counted.fetch_add(1, Ordering::SeqCst);
                     Box::pin(async { Ok(()) })
                 }),
-                clock: Clock::System,
+                clock: plan.clock,
                 entropy: Entropy::System,
             },
         )

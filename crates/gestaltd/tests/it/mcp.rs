@@ -9,7 +9,10 @@ mod calls;
 mod denials;
 mod finding;
 mod lists;
+mod lossless;
 mod progress;
+mod server;
+mod sessions;
 
 pub(crate) const MODERN: &str = "2026-07-28";
 

@@ -11,6 +11,9 @@ use crate::mcp::{Catalogue, ContentLimits, HeldLimits, Limits, ListLimits};
 /// Shortest time between two notifications.
 const SHORTEST: Duration = Duration::from_secs(1);
 
+/// Shortest life of a session: one that ends at once would be of no use.
+const SHORTEST_SESSION: Duration = Duration::from_mins(1);
+
 /// Bounds of what is said over MCP.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -28,6 +31,9 @@ pub(super) struct McpSection {
     /// How often a client that asked for it hears of a call under way, at least a second. 5
     /// seconds unless set.
     progress_interval: Option<Period>,
+    /// How long a session of an older client lasts, used or not, at least a minute. 24 hours
+    /// unless set.
+    session_life: Option<Period>,
     /// How long the rest of a result can be asked for. 10 minutes unless set.
     held_for: Option<Period>,
     /// What is kept of results for that, of everybody's. 64 MiB unless set.
@@ -87,6 +93,9 @@ impl McpSection {
             progress_interval: self
                 .progress_interval
                 .map_or(usual.progress_interval, |period| period.0.max(SHORTEST)),
+            session_life: self
+                .session_life
+                .map_or(usual.session_life, |life| life.0.max(SHORTEST_SESSION)),
             ..usual
         }
     }
