@@ -5,6 +5,8 @@
 //! and `cargo bolero test TARGET` hands them to a coverage-guided engine.
 
 #[cfg(test)]
+mod envelope;
+#[cfg(test)]
 mod host;
 #[cfg(test)]
 mod mcp;

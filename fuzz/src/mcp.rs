@@ -48,6 +48,11 @@ const PIECES: &[&str] = &[
     "\"io.modelcontextprotocol/clientCapabilities\":{\"elicitation\":{\"url\":{}}},",
     "\"inputResponses\":{\"connect\":{\"action\":\"accept\"}},",
     "\"$serde_json::private::RawValue\":\"{}\",",
+    "\"result\":{},",
+    "\"result\":null,",
+    "\"error\":{\"code\":-1,\"message\":\"\"},",
+    "\"ref\":{\"type\":\"ref/prompt\",\"name\":\"a\"},",
+    "\"requestState\":\"a\",",
 ];
 
 /// Headers as a client of each era sends them, and others.
@@ -86,9 +91,15 @@ fn check(bytes: &[u8], headers: usize) {
             // Numbers that Serde's value cannot hold stay text here.
             if let Some(second) = second {
                 assert_eq!(second["jsonrpc"], "2.0");
-                assert_eq!(second["method"], *frame.method);
+                if frame.response {
+                    let said = ["result", "error"].map(|name| second.get(name).is_some());
+                    assert!(said[0] != said[1] && second.get("method").is_none());
+                    assert!(frame.id.is_some() && frame.method.is_empty());
+                } else {
+                    assert_eq!(second["method"], *frame.method);
+                }
                 assert_eq!(second.get("id").is_some(), frame.id.is_some());
-                if era == Era::Modern && frame.id.is_some() {
+                if era == Era::Modern && frame.id.is_some() && !frame.response {
                     let meta = &second["params"]["_meta"];
                     assert_eq!(
                         meta["io.modelcontextprotocol/protocolVersion"],
@@ -130,5 +141,11 @@ fn near_messages_are_read_or_answered() {
                 text.trim_end_matches(',')
             );
             check(whole.as_bytes(), usize::from(*headers));
+            // And as the answer to what a server asked.
+            let answer = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"result":{{{}}}}}"#,
+                text.trim_end_matches(',')
+            );
+            check(answer.as_bytes(), usize::from(*headers));
         });
 }

@@ -58,7 +58,7 @@ const STEPS: &[(&str, &str, Step)] = &[
     ("test", "cargo test of the whole workspace", tests),
     (
         "fuzz",
-        "documents and MCP messages, at random for a minute each",
+        "documents, MCP messages and streams, at random for a minute each",
         fuzz,
     ),
 ];
@@ -206,7 +206,7 @@ fn fuzz(bench: &mut Bench) -> Result {
     let program = built.out.lines().find_map(test_program);
     let program = program.ok_or_else(|| format!("no fuzz targets were built:\n{}", built.err))?;
     let mut test = process::command(program, &bench.root.join("fuzz"));
-    test.args(["openapi::", "mcp::"]);
+    test.args(["openapi::", "mcp::", "envelope::", "sse::"]);
     test.env("BOLERO_RANDOM_TEST_TIME_MS", "60000");
     test.env("BOLERO_RANDOM_ITERATIONS", u64::from(u32::MAX).to_string());
     bench.tally.run(seeded(&mut test))

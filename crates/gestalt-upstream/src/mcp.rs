@@ -11,7 +11,7 @@
 mod about;
 mod ask;
 mod bridge;
-mod envelope;
+pub mod envelope;
 pub mod exchange;
 mod http;
 mod listing;

@@ -7,7 +7,7 @@ use crate::rest::json;
 
 /// What a message is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// It wants an answer.
     Request,
     /// It wants none.
@@ -20,18 +20,25 @@ pub(crate) enum Kind {
 
 /// The envelope of one message; each value is its JSON text.
 #[derive(Debug)]
-pub(crate) struct Envelope<'a> {
-    pub(crate) kind: Kind,
-    pub(crate) id: Option<&'a str>,
-    pub(crate) method: Option<Cow<'a, str>>,
-    pub(crate) params: Option<&'a str>,
+pub struct Envelope<'a> {
+    /// What the message is.
+    pub kind: Kind,
+    /// What a response answers; nothing in a notification.
+    pub id: Option<&'a str>,
+    /// What is asked or told; nothing in a response.
+    pub method: Option<Cow<'a, str>>,
+    /// Its parameters.
+    pub params: Option<&'a str>,
     /// The result or the error of a response.
-    pub(crate) said: Option<&'a str>,
+    pub said: Option<&'a str>,
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads one message, nested no deeper than `max_depth`; `Err` with what it is not.
-    pub(crate) fn read(bytes: &'a [u8], max_depth: usize) -> Result<Self, String> {
+    /// Reads one message, nested no deeper than `max_depth`.
+    ///
+    /// # Errors
+    /// What it is not, as the end of a sentence.
+    pub fn read(bytes: &'a [u8], max_depth: usize) -> Result<Self, String> {
         if depth(bytes) > max_depth {
             return Err(format!("it is nested deeper than {max_depth}"));
         }
@@ -66,12 +73,12 @@ impl<'a> Envelope<'a> {
     }
 
     /// Says whether it is a response.
-    pub(crate) fn is_response(&self) -> bool {
+    pub fn is_response(&self) -> bool {
         matches!(self.kind, Kind::Result | Kind::Error)
     }
 
     /// The code of an error; `None` if it is none, or has none.
-    pub(crate) fn code(&self) -> Option<i64> {
+    pub fn code(&self) -> Option<i64> {
         if self.kind != Kind::Error {
             return None;
         }
