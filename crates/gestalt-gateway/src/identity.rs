@@ -10,10 +10,11 @@ mod plan;
 pub(crate) mod signers;
 mod values;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use gestalt_core::id::PluginId;
-use gestalt_core::identity::IdentityField;
+use gestalt_core::identity::{IdentityField, IdentityForwarding};
 use gestalt_core::{Refusal, Secret, Subject, Timestamp};
 use gestalt_upstream::Injection;
 use http::{HeaderName, HeaderValue};
@@ -81,8 +82,9 @@ struct Prepared {
     plan: Arc<Plan>,
     email: Option<String>,
     display_name: Option<String>,
-    fields: Vec<(IdentityField, String)>,
-    claims: Map<String, Value>,
+    /// What is said as members of a JSON object, before and after the request's id: each with
+    /// a comma at its end. The token is in the second.
+    meta: (String, Secret),
     headers: Vec<(HeaderName, HeaderValue)>,
     token: Option<Secret>,
     made_at: Timestamp,
@@ -127,8 +129,7 @@ impl Prepared {
             plan: Arc::clone(plan),
             email: identity.email.clone(),
             display_name: identity.display_name.clone(),
-            fields,
-            claims,
+            meta: members(&plan.settings, &fields, (&claims, token.as_ref())),
             headers,
             token,
             made_at: now,
@@ -176,8 +177,9 @@ pub(crate) fn identity_headers(
     })
 }
 
-/// The same as an object to lay on MCP's `_meta`, whose one member is [`META_KEY`]; empty where
-/// the upstream is told nothing. Fields are as they are, without a header's encoding; the token is `jwt`, the claims `claims`.
+/// The same as a member to lay into MCP's `_meta`: the JSON text of [`META_KEY`] and its value;
+/// nothing where the upstream is told nothing. Fields are as they are, without a header's
+/// encoding; the token is `jwt`, the claims `claims`.
 ///
 /// # Errors
 /// `forbidden` where what is known of the caller holds a control character.
@@ -186,34 +188,62 @@ pub(crate) fn identity_meta(
     caller: &Caller,
     plugin: &PluginEntry,
     surface: Surface,
-) -> Result<Map<String, Value>, Refusal> {
+) -> Result<Option<String>, Refusal> {
     if !plugin.identity.tells(surface) {
-        return Ok(Map::new());
+        return Ok(None);
     }
     let prepared = prepared(gateway, caller, plugin)?;
     let settings = &plugin.identity.settings;
-    let mut told = Map::new();
+    let (before, after) = (&prepared.meta.0, prepared.meta.1.expose());
+    let mut text = String::with_capacity(before.len() + after.len() + META_KEY.len() + 64);
+    push_name(&mut text, META_KEY);
+    text.push('{');
+    text.push_str(before);
+    if settings.plain
+        && settings.fields.contains(&IdentityField::RequestId)
+        && let Some(request) = caller.circumstances().request
+    {
+        push_name(&mut text, IdentityField::RequestId.as_str());
+        let _infallible = write!(text, "\"{request}\",");
+    }
+    text.push_str(after);
+    if text.ends_with(',') {
+        text.pop();
+    }
+    text.push('}');
+    Ok(Some(text))
+}
+
+/// What is said of a caller as members of a JSON object.
+fn members(
+    settings: &IdentityForwarding,
+    fields: &[(IdentityField, String)],
+    (claims, token): (&Map<String, Value>, Option<&Secret>),
+) -> (String, Secret) {
+    let (mut before, mut after) = (String::new(), String::new());
+    let push = |text: &mut String, name: &str, value: &Value| {
+        push_name(text, name);
+        let _infallible = write!(text, "{value},");
+    };
     if settings.plain {
-        for (field, text) in &prepared.fields {
-            told.insert(field.as_str().to_owned(), Value::from(text.as_str()));
-        }
-        let request = caller.circumstances().request;
-        if settings.fields.contains(&IdentityField::RequestId)
-            && let Some(request) = request
-        {
-            let name = IdentityField::RequestId.as_str().to_owned();
-            told.insert(name, Value::from(request.to_string()));
+        for (field, text) in fields {
+            push(&mut before, field.as_str(), &Value::from(text.as_str()));
         }
     }
     if settings.claims_header.is_some() {
-        told.insert("claims".to_owned(), Value::Object(prepared.claims.clone()));
+        push(&mut after, "claims", &Value::Object(claims.clone()));
     }
-    if let Some(token) = &prepared.token {
-        told.insert("jwt".to_owned(), Value::from(token.expose()));
+    if let Some(token) = token {
+        push(&mut after, "jwt", &Value::from(token.expose()));
     }
-    let mut meta = Map::new();
-    meta.insert(META_KEY.to_owned(), Value::Object(told));
-    Ok(meta)
+    (before, Secret::new(after))
+}
+
+/// Writes a member's name; those here need no escape.
+fn push_name(text: &mut String, name: &str) {
+    text.push('"');
+    text.push_str(name);
+    text.push_str("\":");
 }
 
 /// What is said of a caller to a plugin, from memory while it holds.

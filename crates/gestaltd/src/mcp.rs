@@ -249,10 +249,11 @@ async fn read(
     let accepts = sender.accepts;
     let depth = door.limits().max_json_depth + ENVELOPE_DEPTH;
     let opened = open(bytes, depth, headers);
-    let (frame, meta, era) = match opened {
+    let (mut frame, meta, era) = match opened {
         Ok(opened) => opened,
         Err((id, fault)) => return Ok(told(accepts, Era::Modern, id, fault)),
     };
+    frame.keep(bytes);
     if let Some(plugin) = &target.plugin
         && frame.method != "tools/list"
         && door.gateway().is_mcp(&sender.caller, plugin)?

@@ -2,15 +2,20 @@
 //! itself under the same name is taken out, also where nothing is told.
 
 use bytes::Bytes;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use crate::identity::META_KEY;
 
-/// The message with this said in its `_meta`; every other byte stays. Only requests and
+/// The message with this member said in its `_meta`; every other byte stays. Only requests and
 /// notifications with parameters have a place for it.
-pub(crate) fn told(body: Bytes, said: &Map<String, Value>) -> Bytes {
-    if said.is_empty() && memchr::memmem::find(&body, META_KEY.as_bytes()).is_none() {
+pub(crate) fn told(body: Bytes, said: Option<&str>) -> Bytes {
+    // A name that is written with an escape is read, too.
+    let may_say = || {
+        memchr::memchr(b'\\', &body).is_some()
+            || memchr::memmem::find(&body, META_KEY.as_bytes()).is_some()
+    };
+    if said.is_none() && !may_say() {
         return body;
     }
     let changed = std::str::from_utf8(&body)
@@ -31,41 +36,42 @@ struct Params<'a> {
     meta: Option<&'a RawValue>,
 }
 
-fn change(text: &str, said: &Map<String, Value>) -> Option<String> {
+fn change(text: &str, said: Option<&str>) -> Option<String> {
     let message: Message<'_> = serde_json::from_str(text).ok()?;
     let params = message.params.get();
     let read: Params<'_> = serde_json::from_str(params).ok()?;
-    let members = inner(&Value::Object(said.clone()).to_string())?.to_owned();
     let Some(meta) = read.meta.map(RawValue::get) else {
-        if said.is_empty() {
-            return None;
-        }
-        let rest = inner(params)?;
+        let (said, rest) = (said?, inner(params)?);
         let comma = if rest.is_empty() { "" } else { "," };
-        let with = format!(r#"{{"_meta":{{{members}}}{comma}{rest}}}"#);
+        let with = format!(r#"{{"_meta":{{{said}}}{comma}{rest}}}"#);
         return replaced(text, params, &with);
     };
-    let mut kept = String::new();
-    for (name, value) in super::offered::members(meta)? {
-        if said.contains_key(&*name) || name == META_KEY {
+    let members = super::offered::members(meta)?;
+    let theirs = members.iter().any(|(name, _)| name == META_KEY);
+    if !theirs {
+        let (said, rest) = (said?, inner(meta)?);
+        let comma = if rest.is_empty() { "" } else { "," };
+        return replaced(text, meta, &format!("{{{said}{comma}{rest}}}"));
+    }
+    let mut with = format!("{{{}", said.unwrap_or_default());
+    for (name, value) in members {
+        if name == META_KEY {
             continue;
         }
-        kept.push(',');
-        kept.push_str(&Value::from(&*name).to_string());
-        kept.push(':');
-        kept.push_str(value.get());
+        if with.len() > 1 {
+            with.push(',');
+        }
+        with.push_str(&Value::from(&*name).to_string());
+        with.push(':');
+        with.push_str(value.get());
     }
-    let kept = if members.is_empty() {
-        kept.strip_prefix(',').unwrap_or_default()
-    } else {
-        &kept
-    };
-    replaced(text, meta, &format!("{{{members}{kept}}}"))
+    with.push('}');
+    replaced(text, meta, &with)
 }
 
 fn replaced(text: &str, part: &str, with: &str) -> Option<String> {
     let (start, end) = super::offered::place(text, part)?;
-    Some(format!("{}{with}{}", &text[..start], &text[end..]))
+    Some([&text[..start], with, &text[end..]].concat())
 }
 
 /// What stands between an object's braces.
@@ -79,8 +85,8 @@ mod tests {
     use super::*;
 
     fn change(body: &'static str, said: &str) -> String {
-        let said: Map<String, Value> = serde_json::from_str(said).unwrap();
-        let changed = told(Bytes::from_static(body.as_bytes()), &said);
+        let said = Some(inner(said).unwrap()).filter(|said| !said.is_empty());
+        let changed = told(Bytes::from_static(body.as_bytes()), said);
         String::from_utf8(changed.to_vec()).unwrap()
     }
 
@@ -90,6 +96,10 @@ mod tests {
             r#"{"params":{"a":1.0,"_meta":{"x":[1e2],"gestalt/identity":{"user":"root"},"y":2}}}"#;
         let plain = r#"{"params":{"a":1.0,"_meta":{"x":[1e2],"y":2}}}"#;
         assert_eq!(change(forged, "{}"), plain);
+        for name in [r"gestalt\/identity", r"\u0067estalt/identity"] {
+            let escaped = forged.replace(META_KEY, name).leak();
+            assert_eq!(change(escaped, "{}"), plain, "{name}");
+        }
         assert_eq!(
             change(forged, r#"{"gestalt/identity":{"user":"ada"}}"#),
             r#"{"params":{"a":1.0,"_meta":{"gestalt/identity":{"user":"ada"},"x":[1e2],"y":2}}}"#

@@ -10,7 +10,7 @@ use gestalt_core::Refusal;
 use gestalt_upstream::UpstreamError;
 use gestalt_upstream::mcp::{Answer, AnswerBody, Event, Events, Listing, Message, Whose};
 use http::{HeaderName, StatusCode};
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -228,7 +228,7 @@ fn identified(
     };
     let plugin = permit.plugin();
     let said = identity_meta(gateway, caller, plugin, Surface::Mcp)?;
-    message.body = mcp::meta::told(message.body, &said);
+    message.body = mcp::meta::told(message.body, said.as_deref());
     let reserved = |name: &HeaderName| plugin.definition.reserves_header(name.as_str());
     message.parameters.retain(|(name, _)| !reserved(name));
     Ok(Sent::Message(message))
@@ -355,23 +355,20 @@ fn says_changed(message: &[u8]) -> bool {
 /// How a call ended that a response tells of: `None` if well, or if it is no response.
 pub(crate) fn result_of(message: &[u8]) -> Option<&'static str> {
     #[derive(serde::Deserialize)]
-    struct Response<'a> {
-        #[serde(borrow, default)]
-        error: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        result: Option<&'a RawValue>,
+    struct Response {
+        #[serde(default)]
+        error: Option<IgnoredAny>,
+        #[serde(default)]
+        result: Option<ToolResult>,
     }
     #[derive(serde::Deserialize)]
     struct ToolResult {
         #[serde(default, rename = "isError")]
         is_error: bool,
     }
-    let response: Response<'_> = serde_json::from_slice(message).ok()?;
-    if response.error.is_some() {
-        return Some("upstream_error");
-    }
-    let result: ToolResult = serde_json::from_str(response.result?.get()).ok()?;
-    result.is_error.then_some("upstream_error")
+    let response: Response = serde_json::from_slice(message).ok()?;
+    let failed = response.error.is_some() || response.result.is_some_and(|result| result.is_error);
+    failed.then_some("upstream_error")
 }
 
 fn code_of(error: &UpstreamError) -> &'static str {

@@ -4,6 +4,7 @@
 mod answer;
 mod events;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -242,8 +243,10 @@ impl Http {
     }
 
     async fn exchange(&self, going: Going<'_>) -> Result<Arrived, UpstreamError> {
-        let identity = going.authority.identity.iter();
-        let identity: Vec<_> = identity.filter(|(name, _)| !own(name)).cloned().collect();
+        let mut identity = Cow::Borrowed(&*going.authority.identity);
+        if identity.iter().any(|(name, _)| own(name)) {
+            identity.to_mut().retain(|(name, _)| !own(name));
+        }
         let injection = &going.authority.injection;
         let target = if injection.query.is_empty() {
             self.target.clone()

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -31,6 +32,8 @@ pub struct Frame<'a> {
     pub text: &'a str,
     /// It is a response: it has a result or an error, and no method.
     pub response: bool,
+    /// The same message where it can be passed on without a copy.
+    whole: Option<Bytes>,
 }
 
 /// A request's id, or a progress token: the JSON text of a string or a whole number.
@@ -167,6 +170,7 @@ impl<'a> Frame<'a> {
                 params: Params::default(),
                 text: said,
                 response: true,
+                whole: None,
             });
         }
         let method = envelope
@@ -186,7 +190,19 @@ impl<'a> Frame<'a> {
             params,
             text: said,
             response: false,
+            whole: None,
         })
+    }
+
+    /// Lets the message be passed on as the bytes it was read of.
+    pub(super) fn keep(&mut self, bytes: &Bytes) {
+        self.whole = Some(bytes.clone());
+    }
+
+    /// The whole message, as it came.
+    pub(super) fn bytes(&self) -> Bytes {
+        let copy = || Bytes::copy_from_slice(self.text.as_bytes());
+        self.whole.clone().unwrap_or_else(copy)
     }
 }
 

@@ -65,10 +65,9 @@ struct Passing {
 /// # Errors
 /// [`Refused`] where the answer is one of HTTP's own.
 pub(super) async fn run(exchange: Exchange<'_>) -> Result<Response<Outgoing>, Refused> {
-    let told = Told::new(&exchange, Era::Legacy);
     let session = match exchange.session() {
         Ok(session) => session,
-        Err(fault) => return Ok(told.fault(&fault)),
+        Err(fault) => return Ok(Told::new(&exchange, Era::Legacy).fault(&fault)),
     };
     let told = Told::new(&exchange, exchange.era);
     if exchange.frame.id.is_none() || exchange.frame.response {
@@ -309,7 +308,7 @@ impl Exchange<'_> {
 
     fn body(&self, edits: Edits<'_>) -> Bytes {
         if edits.is_empty() {
-            Bytes::copy_from_slice(self.frame.text.as_bytes())
+            self.frame.bytes()
         } else {
             Bytes::from(edits.finish())
         }

@@ -26,15 +26,15 @@ pub(super) async fn request(
 ) -> Result<Response<Outgoing>, Refused> {
     let told = Told::new(exchange, exchange.era);
     let capabilities = match &session {
-        Some(session) => session.capabilities().to_owned(),
-        None => exchange.meta.capabilities().to_owned(),
+        Some(session) => session.capabilities(),
+        None => exchange.meta.capabilities(),
     };
-    let links =
-        shows_links(&capabilities) && exchange.frame.params.action(super::CONNECT).is_none();
-    let answer = send(exchange, session.as_ref(), passing, &capabilities).await;
-    match answer {
+    match send(exchange, session.as_ref(), passing, capabilities).await {
         Ok(answer) => stream::answer(exchange, told, answer).await,
-        Err(refusal) => told.refused(refusal, links),
+        Err(refusal) => {
+            let asked = exchange.frame.params.action(super::CONNECT).is_some();
+            told.refused(refusal, shows_links(capabilities) && !asked)
+        }
     }
 }
 
@@ -176,7 +176,7 @@ pub(super) async fn initialize(exchange: &Exchange<'_>) -> Result<Response<Outgo
     let passing = Passing {
         used: Used::Session("initialize"),
         name: None,
-        body: Bytes::copy_from_slice(exchange.frame.text.as_bytes()),
+        body: exchange.frame.bytes(),
         connection: None,
         instance: None,
     };
@@ -256,7 +256,7 @@ pub(super) async fn pass(
     let Some(session) = session.filter(|session| session.opened) else {
         return Ok(whole::accepted());
     };
-    let body = Bytes::copy_from_slice(exchange.frame.text.as_bytes());
+    let body = exchange.frame.bytes();
     let at = (session.upstream.clone(), session.capabilities());
     tell(exchange, at, (used, body)).await
 }
