@@ -228,7 +228,10 @@ impl Mcp {
 /// When there is none.
 #[track_caller]
 pub fn response(answer: &Answer) -> Value {
-    if !answer.header("content-type").starts_with("text/event-stream") {
+    if !answer
+        .header("content-type")
+        .starts_with("text/event-stream")
+    {
         return answer.json();
     }
     let text = answer.text();

@@ -218,15 +218,6 @@ impl Gateway {
     /// # Errors
     ///
     /// When the daemon refuses.
-    pub(crate) async fn message(&self, token: &str, message: &str) -> Result<Bytes> {
-        self.message_at("/mcp", token, message).await
-    }
-
-    /// The same to another address.
-    ///
-    /// # Errors
-    ///
-    /// When the daemon refuses.
     pub(crate) async fn message_at(&self, path: &str, token: &str, message: &str) -> Result<Bytes> {
         self.client.message(path, token, message).await
     }

@@ -85,7 +85,9 @@ async fn a_caller_without_a_credential_is_told_where_to_connect() {
     let python = script(peers::python(), "mcp_client.py");
     let printed = ran(python, &[&url, &token, "auto", "echo_tagItem", ARGUMENTS]).await;
     assert_eq!(printed["results"][0]["isError"], true, "{printed:#}");
-    let text = printed["results"][0]["content"][0]["text"].as_str().unwrap();
+    let text = printed["results"][0]["content"][0]["text"]
+        .as_str()
+        .unwrap();
     let link = format!("{}/connect/echo", daemon.url());
     assert!(text.contains(&link), "{text}");
     assert!(echo.seen().is_empty());

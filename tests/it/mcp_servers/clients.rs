@@ -8,7 +8,12 @@ use crate::mcp_clients::{ran, script};
 
 /// A tool of each server, what it is called with, and what its text then holds.
 const CALLS: &[(&str, &str, &str, &str)] = &[
-    ("everything", "echo", r#"{"message":"hello"}"#, "Echo: hello"),
+    (
+        "everything",
+        "echo",
+        r#"{"message":"hello"}"#,
+        "Echo: hello",
+    ),
     ("fast", "add", r#"{"a":2,"b":3}"#, "5"),
     ("modern", "greet", r#"{"name":"Ada"}"#, "Hello, Ada!"),
     ("legacy", "greet", r#"{"name":"Ada"}"#, "Hello, Ada!"),
@@ -76,7 +81,11 @@ async fn real_servers_work_behind_one_gateway_with_real_clients() {
     let calls = calls();
     let words = |more: &[&str]| -> Vec<String> {
         let first = [&[url.as_str(), token], more].concat();
-        first.into_iter().map(str::to_owned).chain(calls.clone()).collect()
+        first
+            .into_iter()
+            .map(str::to_owned)
+            .chain(calls.clone())
+            .collect()
     };
     for mode in ["auto", "legacy", "2026-07-28"] {
         let python = script(peers::python(), "mcp_client.py");

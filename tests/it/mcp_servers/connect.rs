@@ -15,7 +15,11 @@ fn script(asked: &Asked) -> Option<Reply> {
         "tools/list" => asked.result(json!({ "tools": [
             { "name": "whoami", "inputSchema": { "type": "object" } },
         ]})),
-        "tools/call" => asked.text(if asked.token() == TOKEN { "alice" } else { "nobody" }),
+        "tools/call" => asked.text(if asked.token() == TOKEN {
+            "alice"
+        } else {
+            "nobody"
+        }),
         _ => None,
     }
 }

@@ -15,7 +15,9 @@ const STATE: &str = "the server's own state";
 fn script(asked: &Asked) -> Option<Reply> {
     let tool = |name: &str| json!({ "name": name, "inputSchema": { "type": "object" } });
     match asked.method() {
-        "tools/list" => asked.result(json!({ "tools": [tool("open"), tool("secret"), tool("ask")] })),
+        "tools/list" => {
+            asked.result(json!({ "tools": [tool("open"), tool("secret"), tool("ask")] }))
+        }
         "resources/list" => asked.result(json!({ "resources": [
             { "uri": "x://open", "name": "open" },
             { "uri": "x://secret", "name": "secret" },
@@ -114,8 +116,16 @@ async fn s44_a_session_of_another_user_or_plugin_or_a_tampered_one_is_not_found(
     let wrong = [
         ("of another user", own.clone().with(&bobby), &bobby),
         ("of another plugin", own.clone().at("/mcp/two"), &alice),
-        ("tampered", own.clone().in_session(&tampered(&session)), &alice),
-        ("the server's own", own.clone().in_session("the-only-session"), &alice),
+        (
+            "tampered",
+            own.clone().in_session(&tampered(&session)),
+            &alice,
+        ),
+        (
+            "the server's own",
+            own.clone().in_session("the-only-session"),
+            &alice,
+        ),
         ("empty", own.clone().in_session(""), &alice),
     ];
     let before = server.seen().len();
@@ -185,7 +195,11 @@ async fn only_the_open(server: &Scripted, client: &Client) {
         for (method, member, key) in [
             ("tools/list", "tools", "name"),
             ("resources/list", "resources", "uri"),
-            ("resources/templates/list", "resourceTemplates", "uriTemplate"),
+            (
+                "resources/templates/list",
+                "resourceTemplates",
+                "uriTemplate",
+            ),
             ("prompts/list", "prompts", "name"),
         ] {
             let listed = own.listed(method, member, key).await;
@@ -198,21 +212,34 @@ async fn only_the_open(server: &Scripted, client: &Client) {
             ("resources/read", json!({ "uri": "x://secret" })),
             ("resources/read", json!({ "uri": "x://secret/7" })),
             ("prompts/get", json!({ "name": "secret" })),
-            ("completion/complete", json!({
-                "ref": { "type": "ref/prompt", "name": "secret" },
-                "argument": { "name": "a", "value": "" },
-            })),
-            ("completion/complete", json!({
-                "ref": { "type": "ref/resource", "uri": "x://secret/{id}" },
-                "argument": { "name": "id", "value": "" },
-            })),
+            (
+                "completion/complete",
+                json!({
+                    "ref": { "type": "ref/prompt", "name": "secret" },
+                    "argument": { "name": "a", "value": "" },
+                }),
+            ),
+            (
+                "completion/complete",
+                json!({
+                    "ref": { "type": "ref/resource", "uri": "x://secret/{id}" },
+                    "argument": { "name": "id", "value": "" },
+                }),
+            ),
         ];
         for (method, params) in secret {
             let answer = refused(server, &own, method, params).await;
             let text = answer.to_string();
-            assert!(answer["result"]["contents"].is_null(), "{era:?} {method}: {text}");
-            assert!(answer["error"]["code"].is_i64() || answer["result"]["isError"] == true
-                || answer["code"].is_string(), "{era:?} {method}: {text}");
+            assert!(
+                answer["result"]["contents"].is_null(),
+                "{era:?} {method}: {text}"
+            );
+            assert!(
+                answer["error"]["code"].is_i64()
+                    || answer["result"]["isError"] == true
+                    || answer["code"].is_string(),
+                "{era:?} {method}: {text}"
+            );
         }
         let all = Mcp::open(era, client, "/mcp", json!({})).await;
         let tools = all.tools().await;
@@ -222,13 +249,18 @@ async fn only_the_open(server: &Scripted, client: &Client) {
         refused(server, &all, "tools/call", call).await;
         let open = own.call("open", json!({})).await;
         assert_eq!(open["result"]["content"][0]["text"], "done", "{open}");
-        let read = own.ask("resources/read", json!({ "uri": "x://open" })).await;
+        let read = own
+            .ask("resources/read", json!({ "uri": "x://open" }))
+            .await;
         assert_eq!(read["result"]["contents"][0]["text"], "read", "{read}");
         let got = own.ask("prompts/get", json!({ "name": "open" })).await;
         assert!(got["result"]["messages"].is_array(), "{got}");
     }
     let before = server.seen().len();
-    let answer = client.post("/api/v1/one/secret", &json!({})).await.expect(403);
+    let answer = client
+        .post("/api/v1/one/secret", &json!({}))
+        .await
+        .expect(403);
     assert_eq!(server.seen().len(), before, "{}", answer.text());
 }
 
@@ -251,7 +283,11 @@ async fn what_a_tokens_scopes_do_not_cover_is_not_listed_and_not_done() {
     let (server, world) = world("").await;
     let scopes = "one:open one:resource:x://open* one:prompt:open";
     let made = json!({ "name": "narrow", "scopes": scopes, "permissions": ["invoke"] });
-    let made = world.user(0).post("/api/v1/tokens", &made).await.expect(201);
+    let made = world
+        .user(0)
+        .post("/api/v1/tokens", &made)
+        .await
+        .expect(201);
     let token = made.json()["token"].as_str().unwrap().to_owned();
     let client = world.daemon.client().bearer(&token);
     only_the_open(&server, &client).await;
@@ -267,7 +303,9 @@ async fn a_callers_own_credential_never_reaches_a_server() {
         mcp.call("open", json!({})).await;
     }
     let held = |headers: &HeaderMap| {
-        headers.values().any(|value| value.as_bytes().windows(8).any(|part| part == b"gst_api_"))
+        headers
+            .values()
+            .any(|value| value.as_bytes().windows(8).any(|part| part == b"gst_api_"))
     };
     assert!(!server.seen().iter().any(|asked| held(&asked.headers)));
 }

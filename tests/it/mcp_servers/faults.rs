@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use gestalt_e2e::mcp::{ERAS, Era};
-use gestalt_e2e::scripted::{Reply, Repeated, reply};
+use gestalt_e2e::scripted::{Repeated, Reply, reply};
 use gestalt_e2e::{Client, Daemon, Mcp, Scripted, peers};
 use serde_json::{Value, json};
 
@@ -51,7 +51,10 @@ async fn a_server_that_never_answers_is_told_by_every_door() {
     let client = daemon.client();
     let mut calls = 0;
     for era in ERAS {
-        for (path, tool) in [("/mcp/bad", TOOL.to_owned()), ("/mcp", format!("bad_{TOOL}"))] {
+        for (path, tool) in [
+            ("/mcp/bad", TOOL.to_owned()),
+            ("/mcp", format!("bad_{TOOL}")),
+        ] {
             let mcp = Mcp::open(era, &client, path, json!({})).await;
             let said = failure(&mcp.call(&tool, json!({})).await);
             assert!(said.contains("300ms"), "{era:?} {path}: {said}");
@@ -91,7 +94,10 @@ async fn a_server_that_ends_in_a_call_is_told_and_its_tools_stay_listed() {
         let mcp = Mcp::open(era, &client, "/mcp/bad", json!({})).await;
         let in_call = failure(&mcp.call(TOOL, json!({})).await);
         let afterwards = failure(&mcp.call(TOOL, json!({})).await);
-        assert!(afterwards.contains("could not be reached"), "{era:?}: {afterwards}");
+        assert!(
+            afterwards.contains("could not be reached"),
+            "{era:?}: {afterwards}"
+        );
         others_go_on(&client).await;
         let (outcome, text) = ended(era);
         assert!(in_call.contains(text), "{era:?}: {in_call}");
@@ -105,9 +111,8 @@ async fn a_server_that_is_killed_in_a_call_is_told_and_comes_back() {
     let port = gestalt_e2e::program::free_port().to_string();
     let good = peers::mcp_fixture(&[]).await;
     for era in ERAS {
-        let start = async |fault: &[&str]| {
-            peers::mcp_fixture(&[&["--port", &port], fault].concat()).await
-        };
+        let start =
+            async |fault: &[&str]| peers::mcp_fixture(&[&["--port", &port], fault].concat()).await;
         let mut bad = start(&["--fault", "hang"]).await;
         let plugins = [
             plugin("bad", &bad.url, "", ""),
@@ -162,7 +167,11 @@ async fn a_server_that_floods_its_log_answers_all_the_same() {
 fn stalled() -> Reply {
     let piece = Bytes::new();
     let first = Some(Bytes::from_static(b": here\n\n"));
-    let body = Repeated { first, piece, times: None };
+    let body = Repeated {
+        first,
+        piece,
+        times: None,
+    };
     reply("text/event-stream", body)
 }
 

@@ -92,7 +92,10 @@ impl User {
     async fn new(account: &'static str, client: &Client) -> Self {
         let open = async |path: &str| {
             let modern = Mcp::open(Era::Modern, client, path, json!({})).await;
-            [modern, Mcp::open(Era::Legacy, client, path, json!({})).await]
+            [
+                modern,
+                Mcp::open(Era::Legacy, client, path, json!({})).await,
+            ]
         };
         Self {
             account,
@@ -128,7 +131,10 @@ impl User {
             6 => {
                 let mut tools = self.all[era].tools().await;
                 tools.sort();
-                assert_eq!(tools, [format!("who_of_{}", self.account), "who_whoami".to_owned()]);
+                assert_eq!(
+                    tools,
+                    [format!("who_of_{}", self.account), "who_whoami".to_owned()]
+                );
             }
             _ => self.read(era).await,
         }
@@ -140,7 +146,10 @@ impl User {
         assert_eq!(listed.await, [uri.clone()]);
         let read = self.own[era].ask("resources/read", json!({ "uri": uri }));
         let read = read.await;
-        assert_eq!(read["result"]["contents"][0]["text"], self.account, "{read}");
+        assert_eq!(
+            read["result"]["contents"][0]["text"], self.account,
+            "{read}"
+        );
     }
 }
 

@@ -146,7 +146,9 @@ impl ServerHandler for Fixture {
             return Cow::Borrowed(all);
         };
         let legacy = era == Era::Legacy;
-        let spoken = all.iter().filter(|version| version.has_initialize() == legacy);
+        let spoken = all
+            .iter()
+            .filter(|version| version.has_initialize() == legacy);
         Cow::Owned(spoken.cloned().collect())
     }
 

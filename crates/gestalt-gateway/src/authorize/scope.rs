@@ -170,9 +170,15 @@ mod tests {
 
     #[test]
     fn a_scope_names_resources_and_prompts() {
-        assert!(!cover("tracker:resource:x://a/*", "tracker:resource:x://b/1"));
+        assert!(!cover(
+            "tracker:resource:x://a/*",
+            "tracker:resource:x://b/1"
+        ));
         assert!(!cover("tracker:resource:*", "tracker:prompt:a"));
-        assert!(cover("tracker:resource:x://a/*", "tracker:resource:x://a/1?b=c"));
+        assert!(cover(
+            "tracker:resource:x://a/*",
+            "tracker:resource:x://a/1?b=c"
+        ));
         assert!(cover("tracker:*", "tracker:prompt:a"));
     }
 

@@ -14,7 +14,7 @@ use crate::operations::Others::{OwnOnly, Refused, Shared};
 use crate::operations::{ABSENT, Op, Target, run};
 
 /// Public functions of `Gateway` that no caller is given to.
-const WITHOUT_A_CALLER: [&str; 9] = [
+const WITHOUT_A_CALLER: [&str; 10] = [
     "open",
     "prepare_search",
     "reload",
