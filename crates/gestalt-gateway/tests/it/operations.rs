@@ -5,7 +5,7 @@ use std::path::Path;
 use gestalt_core::{Code, Refusal};
 use gestalt_gateway::{
     AuditQuery, Bound, Caller, ExplainInput, Gateway, Offers, PageQuery, Permission, Relay, Sent,
-    ToolSearch, Used, VerifyInput,
+    ToolApproval, ToolSearch, Used, VerifyInput,
 };
 
 use crate::clients::{AT_ONCE, Client, connect, token, words};
@@ -91,6 +91,8 @@ operations! {
     CreateLoginCode, "create_login_code", ADMIN, Shared, false;
     Backup, "backup", ADMIN, Shared, false;
     RotateKey, "rotate_key", ADMIN, Shared, false;
+    ListToolApprovals, "list_tool_approvals", ADMIN, Shared, false;
+    ApproveTools, "approve_tools", ADMIN, Shared, false;
     RevokeTokens, "revoke_tokens", TOKENS, OwnOnly, false;
     RevokeSessions, "revoke_sessions", TOKENS, OwnOnly, false;
 }
@@ -141,6 +143,13 @@ fn input(subject: Option<String>) -> ExplainInput {
         connection: None,
         instance: None,
         subject,
+    }
+}
+
+fn no_pinned_server<T: std::fmt::Debug>(given: Result<T, Refusal>) -> Result<String, Refusal> {
+    match given {
+        Err(refusal) if refusal.code == Code::InvalidRequest => Ok(refusal.message),
+        other => other.map(shown),
     }
 }
 
@@ -203,6 +212,17 @@ async fn run_on_servers(
         }
         Op::Bind => gateway.bind(caller, bound, tracker, b"text").map(shown),
         Op::Unbind => Ok(shown(gateway.unbind(caller, bound, tracker, "text"))),
+        Op::ListToolApprovals => {
+            no_pinned_server(gateway.list_tool_approvals(caller, "tracker").await)
+        }
+        Op::ApproveTools => {
+            let approval = ToolApproval {
+                tool: "echo".to_owned(),
+                digest: String::new(),
+            };
+            let approved = gateway.approve_tools(caller, "tracker", vec![approval]);
+            no_pinned_server(approved.await)
+        }
         _ => return None,
     })
 }
