@@ -4,6 +4,7 @@
 //! UTC; durations are texts like `30d`, `24h`, `10m`, `30s`; ids carry their kind
 //! (`tok_…`). A request with a member that is not named here is refused.
 
+pub mod approval;
 pub mod audit;
 pub mod connection;
 pub mod explain;

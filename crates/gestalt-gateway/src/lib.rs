@@ -51,6 +51,7 @@ pub use operations::signing::RotatedKey;
 pub use operations::tools::{
     FINDING_TOOLS, FoundTool, Tool, ToolAnnotations, ToolMatch, ToolSearch, ToolSet, tool_name,
 };
+pub use operations::{ApprovedToolsView, ToolApproval, ToolDifferenceView};
 pub use operations::{
     AuditQuery, AuditView, ConnectRequest, ConnectionMethodView, ConnectionView, DisconnectedView,
     ExplainInput, ExplainStepView, ExplanationView, FaultView, FieldView, IntegrationView, MeView,
@@ -94,6 +95,7 @@ struct Inner {
     metrics: metrics::Metrics,
     tools: operations::tools::ToolSets,
     listings: mcp::listings::Listings,
+    approvals: mcp::approvals::Approvals,
     /// The person that `local` login knows.
     local_user: Option<UserId>,
     tracker: TaskTracker,

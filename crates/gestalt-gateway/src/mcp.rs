@@ -1,6 +1,7 @@
 //! What MCP servers offer: learned from themselves, remembered, and shown to each caller as
 //! far as policy and scopes let them use it.
 
+pub(crate) mod approvals;
 pub(crate) mod invoke;
 pub(crate) mod listings;
 pub(crate) mod meta;

@@ -19,6 +19,7 @@ use crate::authenticate::Identities;
 use crate::authorize::policy::BadSelector;
 use crate::catalogue::Catalogue;
 use crate::identity::Forwarding;
+use crate::mcp::approvals::Approvals;
 use crate::mcp::listings::Listings;
 use crate::metrics::Metrics;
 use crate::operations::tools::ToolSets;
@@ -143,6 +144,7 @@ impl Gateway {
             metrics: Metrics::new(),
             tools: ToolSets::new(),
             listings: Listings::new(),
+            approvals: Approvals::default(),
             local_user,
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -184,6 +186,7 @@ impl Gateway {
             .details(serde_json::json!({ "plugins": plugins }));
         gateway.audit.record(entry).map_err(|_| OpenError::Audit)?;
         gateway.catalogue.store(Arc::new(catalogue));
+        gateway.approvals.forget_all();
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! Each begins with a grant from `authorize`, and what changes something commits through
 //! `audit` together with its record. What belongs to others is not found.
 
+mod approvals;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod connect;
@@ -18,6 +19,7 @@ mod tokens;
 pub(crate) mod tools;
 mod views;
 
+pub use approvals::{ApprovedToolsView, ToolApproval, ToolDifferenceView};
 pub use views::{
     AuditQuery, AuditView, ConnectRequest, ConnectionMethodView, ConnectionView, DisconnectedView,
     ExplainInput, ExplainStepView, ExplanationView, FaultView, FieldView, IntegrationView, MeView,

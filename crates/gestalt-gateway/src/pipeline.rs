@@ -91,23 +91,23 @@ pub(crate) async fn invoke(
         Asking::Presented(presented) => authenticate::authenticate(gateway, &presented).await?,
         Asking::Known(caller) => caller,
     };
-    let permit =
-        match authorize::invocation(&gateway.catalogue.load(), &caller, &wanted(&invocation)) {
-            Ok(permit) => permit,
-            Err(refusal) => {
-                let names = (&*invocation.plugin, &*invocation.operation);
-                gateway.audit.record(Entry::refused_invocation(
-                    &caller,
-                    gateway.clock.now(),
-                    names,
-                    &refusal,
-                ))?;
-                gateway
-                    .metrics
-                    .invoked(refusal.code.as_str(), begun.elapsed());
-                return Err(refusal);
-            }
-        };
+    let decided = authorize::invocation(&gateway.catalogue.load(), &caller, &wanted(&invocation));
+    let permit = match mcp::approvals::admit(gateway, &caller, decided).await {
+        Ok(permit) => permit,
+        Err(refusal) => {
+            let names = (&*invocation.plugin, &*invocation.operation);
+            gateway.audit.record(Entry::refused_invocation(
+                &caller,
+                gateway.clock.now(),
+                names,
+                &refusal,
+            ))?;
+            gateway
+                .metrics
+                .invoked(refusal.code.as_str(), begun.elapsed());
+            return Err(refusal);
+        }
+    };
     // What is begun is ended also when the client goes away: the call is given up, and its
     // outcome is written.
     let (reply, replied) = oneshot::channel();

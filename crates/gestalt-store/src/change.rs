@@ -15,6 +15,7 @@ use crate::pool::{Transaction, within_time};
 use crate::sessions::{self, SessionRow};
 use crate::store::Store;
 use crate::tokens::{self, TokenRow};
+use crate::tool_approvals::{self, ToolApprovalRow};
 use crate::users::{self, UserRow};
 use crate::value::sql;
 use crate::{meta, plugins};
@@ -199,6 +200,17 @@ pub enum Change {
         /// Its new name.
         name: PluginName,
     },
+    /// Notes a tool's definition as approved, in place of an earlier one.
+    PutToolApproval(ToolApprovalRow),
+    /// Forgets what was approved of a tool; *must hit*.
+    ForgetToolApproval {
+        /// The plugin.
+        plugin: PluginId,
+        /// What the server calls the tool.
+        tool: String,
+        /// Of the definition that was approved.
+        digest: [u8; 32],
+    },
     /// Stores a signed checkpoint of a chain.
     PutCheckpoint(CheckpointRow),
     /// Notes when tokens were last used; an older time changes nothing.
@@ -232,6 +244,7 @@ impl Change {
                 | Self::ReassignConnection { .. }
                 | Self::RedeemLoginCode { .. }
                 | Self::RenamePlugin { .. }
+                | Self::ForgetToolApproval { .. }
         )
     }
 
@@ -268,6 +281,12 @@ impl Change {
             Self::PutMetaIfAbsent { key, value } => meta::put_if_absent(on, key, value).await,
             Self::PutPlugin { id, name } => plugins::put(on, *id, name).await,
             Self::RenamePlugin { id, name } => plugins::rename(on, *id, name).await,
+            Self::PutToolApproval(row) => tool_approvals::put(on, row).await,
+            Self::ForgetToolApproval {
+                plugin,
+                tool,
+                digest,
+            } => tool_approvals::forget(on, *plugin, tool, *digest).await,
             Self::PutCheckpoint(checkpoint) => audit::put_checkpoint(on, checkpoint).await,
             Self::CountAuthFailures(failures) => auth_failures::count(on, failures).await,
             Self::SetWriterFlags {

@@ -30,6 +30,7 @@ mod sessions;
 mod settings;
 mod store;
 mod tokens;
+mod tool_approvals;
 mod users;
 mod value;
 
@@ -48,4 +49,5 @@ pub use sessions::SessionRow;
 pub use settings::{Database, Settings};
 pub use store::Store;
 pub use tokens::TokenRow;
+pub use tool_approvals::ToolApprovalRow;
 pub use users::UserRow;

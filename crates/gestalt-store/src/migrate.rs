@@ -25,6 +25,7 @@ macro_rules! migrations {
 
 migrations! {
     1 "0001_founding";
+    2 "0002_approved_tools";
 }
 
 /// The newest schema known here.

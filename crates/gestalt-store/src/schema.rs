@@ -161,6 +161,18 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "tool_approvals",
+        key: 2,
+        columns: &[
+            ("plugin", Text),
+            ("tool", Text),
+            ("definition", Text),
+            ("digest", Bytes),
+            ("approved_by", Text),
+            ("approved_at", Int),
+        ],
+    },
+    Table {
         name: "audit_writers",
         key: 1,
         columns: &[

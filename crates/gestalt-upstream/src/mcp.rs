@@ -32,3 +32,11 @@ pub use listing::{Listed, Listing};
 pub use parameters::parameters;
 pub use server::Server;
 pub use stdio::Stdio;
+
+/// Reads an entry of a list strictly: no key stands twice, nothing is nested too deeply.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn read_entry(json: &str) -> Result<serde_json::Value, String> {
+    crate::rest::json::strict(json)
+}

@@ -5,6 +5,7 @@ use gestalt_core::{Code, Refusal};
 use super::{Wanted, connection_for, invocation, visible_plugin};
 use crate::Inner;
 use crate::authenticate::caller::Caller;
+use crate::mcp::approvals;
 use crate::operations::{ExplainInput, ExplainStepView, ExplanationView};
 use crate::resolve;
 
@@ -40,6 +41,9 @@ pub(crate) async fn explain(
             return Ok(refused(steps, at, &refusal));
         }
     };
+    if let Err(refusal) = approvals::foresee(gateway, caller, &permit).await {
+        return Ok(refused(steps, 0, &refusal));
+    }
     let plugin = permit.plugin();
     let connection = permit.connection();
     pass(

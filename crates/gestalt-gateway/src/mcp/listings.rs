@@ -12,7 +12,8 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use futures_util::future::join_all;
 use gestalt_core::id::{ConnectionId, PluginId};
-use gestalt_core::mcp::McpServer;
+use gestalt_core::mcp::{Approval, McpServer};
+use gestalt_core::name::InstanceName;
 use gestalt_core::{Code, Kind, Refusal};
 use quick_cache::sync::Cache;
 use tokio::sync::Mutex as Flight;
@@ -79,6 +80,11 @@ impl Listings {
     /// Moves when any list is another than before.
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::SeqCst)
+    }
+
+    /// What is offered of a list is another than before.
+    pub(crate) fn moved(&self) {
+        self.version.fetch_add(1, Ordering::SeqCst);
     }
 
     /// A server says that one of its lists has changed.
@@ -240,17 +246,67 @@ async fn one(
             .ok_or(refusal),
         Ok(Err(_)) | Err(_) => {
             slot.rest(true);
-            let late = || {
-                Refusal::new(
-                    Code::UpstreamTimeout,
-                    "The server has not listed its tools in time.",
-                )
-            };
             before
                 .or_else(|| gateway.listings.last(plugin.id))
                 .ok_or_else(late)
         }
     }
+}
+
+/// What a server lists today for the account that a permit leads to: nothing older than the
+/// config allows, and nothing that was listed for another account.
+pub(crate) async fn current(
+    gateway: &Arc<Inner>,
+    caller: &Caller,
+    permit: &Permit,
+) -> Result<Arc<Offered>, Refusal> {
+    let plugin = permit.plugin();
+    let account = resolve::account(gateway, caller, permit).await?;
+    let slot = gateway.listings.slot(plugin.id, account);
+    if let Some(fresh) = slot.fresh(&gateway.listings, plugin) {
+        return Ok(fresh);
+    }
+    if slot.rests() {
+        let what = "The server does not list its tools at the moment, and none of a pinned server is called unseen.";
+        return Err(Refusal::new(Code::UpstreamUnreachable, what).retry_after(REST));
+    }
+    let catalogue = gateway.catalogue.load_full();
+    let wanted = LiveWanted {
+        plugin: &plugin.name,
+        operation: LIST,
+        connection: permit.connection().map(|entry| &*entry.name),
+        instance: permit.instance().map(InstanceName::as_str),
+    };
+    let permit = authorize::session(&catalogue, caller, &wanted)?;
+    let task = ask(
+        Arc::clone(gateway),
+        caller.clone(),
+        permit,
+        Arc::clone(&slot),
+    );
+    let task = gateway.tracker.spawn(task);
+    let Ok(Ok(listed)) = tokio::time::timeout(super::LONG_PATIENCE, task).await else {
+        slot.rest(true);
+        return Err(late());
+    };
+    listed
+}
+
+/// What was listed last for the account that a permit leads to, if anything; nobody is asked.
+pub(crate) async fn last_for(
+    gateway: &Inner,
+    caller: &Caller,
+    permit: &Permit,
+) -> Result<Option<Arc<Offered>>, Refusal> {
+    let account = resolve::account(gateway, caller, permit).await?;
+    Ok(gateway.listings.slot(permit.plugin().id, account).any())
+}
+
+fn late() -> Refusal {
+    Refusal::new(
+        Code::UpstreamTimeout,
+        "The server has not listed its tools in time.",
+    )
 }
 
 /// Asks a server, unless another has done so meanwhile.
@@ -283,12 +339,17 @@ async fn ask(
         }
     };
     slot.rest(false);
-    let ttl = listing.ttl.unwrap_or(server.list_ttl);
+    let said = listing.ttl.unwrap_or(server.list_ttl);
+    // A pinned server does not say itself how long it is believed.
+    let ttl = match server.approval {
+        Approval::Pinned => said.min(server.list_ttl),
+        Approval::None => said,
+    };
     let offered = Offered::new(&plugin.name, server, listing);
     let offered = gateway.listings.remember(plugin.id, offered);
     let before = slot.any();
     if before.is_none_or(|before| !Arc::ptr_eq(&before, &offered)) {
-        gateway.listings.version.fetch_add(1, Ordering::SeqCst);
+        gateway.listings.moved();
     }
     slot.known.store(Some(Arc::new(Known {
         offered: Arc::clone(&offered),

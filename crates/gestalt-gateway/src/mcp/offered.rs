@@ -1,6 +1,6 @@
 //! What one server listed, in the form that it is offered in.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,13 +18,17 @@ pub(crate) struct Offered {
     pub(crate) prompts: Vec<OfferedEntry>,
     /// Over all of it.
     pub(crate) digest: [u8; 32],
+    /// Where the tools are, by what the server calls them.
+    by_source: HashMap<Arc<str>, usize>,
 }
 
 /// A tool of a server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct OfferedTool {
     /// The name it is offered under.
     pub(crate) name: Arc<str>,
+    /// What the server calls it.
+    pub(crate) source: Arc<str>,
     pub(crate) title: Option<Arc<str>>,
     pub(crate) description: Arc<str>,
     pub(crate) input_schema: Arc<str>,
@@ -103,10 +107,26 @@ impl Offered {
                 tracing::warn!(plugin, tool = %tool.name, "two listed tools share a name; the first is offered");
                 continue;
             }
+            let place = offered.tools.len();
+            offered.by_source.insert(Arc::clone(&tool.source), place);
             offered.tools.push(tool);
         }
         offered.digest = offered.hash();
         offered
+    }
+
+    /// These tools and nothing else.
+    pub(crate) fn of_tools(tools: Vec<OfferedTool>) -> Self {
+        Self {
+            tools,
+            ..Self::default()
+        }
+    }
+
+    /// The tool that the server calls so.
+    pub(crate) fn called(&self, source: &str) -> Option<&OfferedTool> {
+        let place = self.by_source.get(source)?;
+        self.tools.get(*place)
     }
 
     fn hash(&self) -> [u8; 32] {
@@ -146,7 +166,7 @@ pub(crate) fn source_of<'a>(server: &'a McpServer, offered: &'a str) -> Option<&
 }
 
 impl OfferedTool {
-    fn new(name: &str, listed: &Listed) -> Option<Self> {
+    pub(super) fn new(name: &str, listed: &Listed) -> Option<Self> {
         let json = listed.json.get();
         let texts: Texts<'_> = serde_json::from_str(json).ok()?;
         let schema = texts
@@ -156,6 +176,7 @@ impl OfferedTool {
         let hints = texts.annotations;
         Some(Self {
             name: name.into(),
+            source: listed.key.as_str().into(),
             title: texts.title.map(Arc::from),
             description: description.unwrap_or_else(|| listed.key.clone()).into(),
             input_schema: schema.into(),
@@ -169,6 +190,19 @@ impl OfferedTool {
                 .and_then(|schema| properties_at(json, schema.get())),
             json: json.into(),
         })
+    }
+
+    /// The same, offered under another name.
+    pub(super) fn named(&self, name: &Arc<str>) -> Self {
+        Self {
+            name: Arc::clone(name),
+            ..self.clone()
+        }
+    }
+
+    /// What the server says, as it says it.
+    pub(crate) fn text(&self) -> &str {
+        &self.json
     }
 
     /// What the server says, under another name and with more members in the input schema's

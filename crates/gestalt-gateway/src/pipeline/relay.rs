@@ -23,7 +23,7 @@ use crate::authenticate::still;
 use crate::authorize::{self, LiveWanted, Permit};
 use crate::call::relay::{Behalf, Sent};
 use crate::identity::{Surface, identity_headers, identity_meta};
-use crate::mcp;
+use crate::mcp::{self, approvals};
 use crate::resolve::{self, Credential};
 
 /// Events under way between the server and the client.
@@ -76,10 +76,13 @@ pub(crate) async fn relay(
         connection: relay.connection.as_deref(),
         instance: relay.instance.as_deref(),
     };
-    let catalogue = gateway.catalogue.load();
     let decided = match relay.used {
-        Used::Session(_) => authorize::session(&catalogue, &caller, &wanted),
-        _ => authorize::live(&catalogue, &caller, &wanted),
+        Used::Session(_) => authorize::session(&gateway.catalogue.load(), &caller, &wanted),
+        _ => authorize::live(&gateway.catalogue.load(), &caller, &wanted),
+    };
+    let decided = match relay.used {
+        Used::Tool(_) => approvals::admit(gateway, &caller, decided).await,
+        _ => decided,
     };
     let permit = decided.or_else(|refusal| {
         gateway.audit.record(Entry::refused_invocation(

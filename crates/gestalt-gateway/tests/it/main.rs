@@ -2,6 +2,7 @@
 //! clock moved by hand. Denials stand before successes; nothing sleeps.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+mod approvals;
 mod authenticate;
 mod child;
 mod clients;
@@ -15,6 +16,7 @@ mod identity;
 mod isolation;
 mod login;
 mod matrix;
+mod mcp_server;
 mod operations;
 mod peer;
 mod plugins;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use gestalt_core::{Code, Refusal};
 use gestalt_gateway::{
-    AuditQuery, Caller, ExplainInput, Gateway, PageQuery, Permission, ToolSearch, VerifyInput,
+    AuditQuery, Bound, Caller, ExplainInput, Gateway, Offers, PageQuery, Permission, Relay, Sent,
+    ToolApproval, ToolSearch, Used, VerifyInput,
 };
 
 use crate::clients::{AT_ONCE, Client, connect, token, words};
@@ -61,6 +62,13 @@ operations! {
     GetTool, "get_tool", INVOKE, OwnOnly, true;
     SearchTools, "search_tools", INVOKE, OwnOnly, true;
     Invoke, "invoke", INVOKE, NOT_CONNECTED, true;
+    IsMcp, "is_mcp", INVOKE, OwnOnly, true;
+    McpPlugins, "mcp_plugins", None, OwnOnly, false;
+    MayUse, "may_use", INVOKE, OwnOnly, true;
+    Offers, "offers", INVOKE, OwnOnly, false;
+    Relay, "relay", INVOKE, NOT_CONNECTED, true;
+    Bind, "bind", None, OwnOnly, true;
+    Unbind, "unbind", None, OwnOnly, false;
     DisconnectIntegration, "disconnect_integration", CONNECT, NOT_CONNECTED, true;
     ConnectManual, "connect_manual", CONNECT, OwnOnly, true;
     ConnectPlatform, "connect_manual", ADMIN, Shared, true;
@@ -83,6 +91,8 @@ operations! {
     CreateLoginCode, "create_login_code", ADMIN, Shared, false;
     Backup, "backup", ADMIN, Shared, false;
     RotateKey, "rotate_key", ADMIN, Shared, false;
+    ListToolApprovals, "list_tool_approvals", ADMIN, Shared, false;
+    ApproveTools, "approve_tools", ADMIN, Shared, false;
     RevokeTokens, "revoke_tokens", TOKENS, OwnOnly, false;
     RevokeSessions, "revoke_sessions", TOKENS, OwnOnly, false;
 }
@@ -136,6 +146,13 @@ fn input(subject: Option<String>) -> ExplainInput {
     }
 }
 
+fn no_pinned_server<T: std::fmt::Debug>(given: Result<T, Refusal>) -> Result<String, Refusal> {
+    match given {
+        Err(refusal) if refusal.code == Code::InvalidRequest => Ok(refusal.message),
+        other => other.map(shown),
+    }
+}
+
 fn shown<T: std::fmt::Debug>(given: T) -> String {
     format!("{given:?}")
 }
@@ -151,10 +168,63 @@ pub(crate) async fn run(
         return client.call("echo").await;
     }
     let caller = client.caller().await?;
-    match run_on_others(op, &client.gateway, &caller, target).await {
+    if let Some(given) = run_on_others(op, &client.gateway, &caller, target).await {
+        return given;
+    }
+    match run_on_servers(op, &client.gateway, &caller).await {
         Some(given) => given,
         None => run_on_own(op, &client.gateway, &caller, folder).await,
     }
+}
+
+/// Operations on MCP servers. `tracker` is none: to be told so is beyond the permission.
+async fn run_on_servers(
+    op: Op,
+    gateway: &Gateway,
+    caller: &Caller,
+) -> Option<Result<String, Refusal>> {
+    let (bound, tracker) = (Bound::Session, Some("tracker"));
+    let used = Used::Tool("echo".to_owned());
+    Some(match op {
+        Op::IsMcp => gateway.is_mcp(caller, "tracker").map(shown),
+        Op::McpPlugins => Ok(shown(gateway.mcp_plugins(caller))),
+        Op::MayUse if gateway.may_use(caller, "tracker", &used) => Ok(String::new()),
+        Op::MayUse => Err(Refusal::new(Code::InsufficientScope, "It says no.")),
+        Op::Offers => {
+            let offers = gateway.offers(caller, None, Offers::Prompts);
+            offers.await.map(shown)
+        }
+        Op::Relay => {
+            let end = Relay {
+                plugin: "tracker".to_owned(),
+                used,
+                connection: None,
+                instance: None,
+                capabilities: "{}".to_owned(),
+                sent: Sent::End {
+                    session: String::new(),
+                },
+            };
+            match gateway.relay(caller.clone(), end).await {
+                Err(refusal) if refusal.code == Code::Internal => Ok(refusal.message),
+                other => other.map(|answer| answer.status.to_string()),
+            }
+        }
+        Op::Bind => gateway.bind(caller, bound, tracker, b"text").map(shown),
+        Op::Unbind => Ok(shown(gateway.unbind(caller, bound, tracker, "text"))),
+        Op::ListToolApprovals => {
+            no_pinned_server(gateway.list_tool_approvals(caller, "tracker").await)
+        }
+        Op::ApproveTools => {
+            let approval = ToolApproval {
+                tool: "echo".to_owned(),
+                digest: String::new(),
+            };
+            let approved = gateway.approve_tools(caller, "tracker", vec![approval]);
+            no_pinned_server(approved.await)
+        }
+        _ => return None,
+    })
 }
 
 /// Operations that are given the target; `None` for another one.

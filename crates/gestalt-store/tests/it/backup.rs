@@ -43,6 +43,7 @@ async fn fill(store: &Store) {
         put(1, &connection(1, owner(1)), None),
         put(1, &replaced, Some(at(100))),
         put(2, &connection(2, Owner::Platform), None),
+        Change::PutToolApproval(tool_approval("search", 1)),
         Change::CountAuthFailures(vec![AuthFailureRow {
             address: "::1".into(),
             reason: "unknown_token".into(),
@@ -125,7 +126,7 @@ async fn a_backup_file_names_what_it_is_and_leaves_nothing_beside_it() {
     std::fs::write(&path, "old").unwrap();
     let rows = store.backup_to(&path).await.unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.starts_with(r#"{"format":"gestalt-backup","version":1,"schema":1,"#));
+    assert!(text.starts_with(r#"{"format":"gestalt-backup","version":1,"schema":2,"#));
     assert_eq!(text.lines().count() as u64, rows + 2);
     assert!(!database.dir.path().join("backup.partial").exists());
     store.close().await;
@@ -251,13 +252,13 @@ async fn a_backup_of_a_newer_schema_or_form_is_refused_by_name() {
         std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
         Store::restore(&target.settings, &path).await.unwrap_err()
     };
-    let newer = refuse(r#""schema":1"#, r#""schema":99"#).await;
+    let newer = refuse(r#""schema":2"#, r#""schema":99"#).await;
     assert!(
         matches!(
             newer,
             StoreError::NewerSchema {
                 found: 99,
-                known: 1
+                known: 2
             }
         ),
         "{newer:?}"

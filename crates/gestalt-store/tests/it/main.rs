@@ -12,3 +12,4 @@ mod postgres;
 mod rules;
 mod samples;
 mod schema;
+mod tool_approvals;

@@ -6,7 +6,7 @@ use gestalt_core::id::{ConnectionId, KeyId, PluginId, SessionId, TokenId, UserId
 use gestalt_core::{Entropy, Subject, Timestamp};
 use gestalt_store::{
     AuditRow, Change, ConnectionRow, KeyRow, LoginCodeRow, SecretRow, SessionRow, Store, TokenRow,
-    UserRow, WriterHead,
+    ToolApprovalRow, UserRow, WriterHead,
 };
 
 /// A moment, in seconds of the tests' own time.
@@ -155,6 +155,18 @@ pub(crate) fn put(
         row: row.clone(),
         secrets: vec![secret(number, row.generation, "token")],
         previous_expires_at,
+    }
+}
+
+/// An approval of plugin 0; the number tells definitions apart.
+pub(crate) fn tool_approval(tool: &str, number: u32) -> ToolApprovalRow {
+    ToolApprovalRow {
+        plugin: plugin_id(0),
+        tool: tool.into(),
+        definition: format!(r#"{{"name":"{tool}","description":"ü {number}"}}"#),
+        digest: hash(number),
+        approved_by: format!("user:{}", user_id(1)),
+        approved_at: at(i64::from(number)),
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) enum Plugin {
     Connect(Connect),
     /// Remove an account and its credential
     Disconnect(Disconnect),
+    /// Let through what an MCP server says of its tools; admins only
+    Approve(Approve),
     /// Call an operation
     #[command(visible_alias = "call")]
     Invoke(Invoke),
@@ -91,6 +93,23 @@ pub(crate) struct Disconnect {
     /// The plugin's name once more, where nobody can be asked
     #[arg(long, value_name = "PLUGIN")]
     pub(crate) confirm: Option<String>,
+}
+
+/// What to approve: everything that differs, or some tools.
+#[derive(Debug, Args)]
+pub(crate) struct Approve {
+    /// The plugin
+    #[arg(add = ArgValueCandidates::new(complete::plugins))]
+    pub(crate) plugin: String,
+    /// Only this tool; repeatable
+    #[arg(long = "tool", value_name = "TOOL")]
+    pub(crate) tools: Vec<String>,
+    /// Only show what differs
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) show: bool,
+    /// Approve without being asked
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// A call of an operation.

@@ -1,5 +1,7 @@
 //! `gestalt plugin`: what there is, and disconnecting.
 
+mod approve;
+mod difference;
 mod parameters;
 
 use gestalt_api::connection::Disconnected;
@@ -26,6 +28,7 @@ pub(super) async fn run(context: &Context, args: Plugin) -> Result<(), Failure> 
         Plugin::Search(args) => search(context, &args).await,
         Plugin::Connect(args) => connect::run(context, args).await,
         Plugin::Disconnect(args) => disconnect(context, args).await,
+        Plugin::Approve(args) => approve::run(context, args).await,
         Plugin::Invoke(args) => invoke::run(context, args).await,
     }
 }

@@ -5,6 +5,7 @@
     reason = "a test may fail, and starts the program it tests"
 )]
 
+mod approve;
 mod audit;
 mod auth;
 mod completion;

@@ -14,6 +14,7 @@ use super::Door;
 use super::problem::Refused;
 
 pub mod admin;
+mod approvals;
 mod audit;
 mod connections;
 pub(crate) mod document;
@@ -38,6 +39,10 @@ pub(crate) fn router() -> OpenApiRouter<Door> {
         .routes(routes!(integrations::list_operations))
         .routes(routes!(integrations::get_operation))
         .routes(routes!(integrations::search_operations))
+        .routes(routes!(
+            approvals::list_tool_approvals,
+            approvals::approve_tools
+        ))
         .routes(routes!(connections::list_connections))
         .routes(routes!(
             connections::get_connection,

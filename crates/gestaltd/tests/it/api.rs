@@ -396,6 +396,31 @@ async fn the_audit_trail_can_be_read_exported_and_verified() {
 }
 
 #[tokio::test]
+async fn approvals_are_for_admins_and_only_of_servers_that_wait() {
+    let house = House::open().await;
+    let token = house.token(&["invoke", "connect"]).await;
+    let path = "/api/v1/integrations/demo/approvals";
+    let asked = json!({ "tools": [{ "tool": "whoami", "digest": "00" }] });
+    let listed = house.get(path).token(&token).send().await;
+    assert_eq!(listed.problem(403), "insufficient_scope");
+    let approved = house.post(path).token(&token).json(&asked).await;
+    assert_eq!(approved.problem(403), "insufficient_scope");
+    let formless = house.post(path).json(&json!({ "tools": [{}] })).await;
+    assert_eq!(formless.problem(400), "invalid_request");
+    for answer in [
+        house.get(path).send().await,
+        house.post(path).json(&asked).await,
+    ] {
+        assert_eq!(answer.problem(400), "invalid_request");
+        assert!(
+            answer.text().contains("approval: pinned"),
+            "{}",
+            answer.text()
+        );
+    }
+}
+
+#[tokio::test]
 async fn reload_is_for_admins() {
     let house = House::open().await;
     let token = house.token(&["invoke"]).await;

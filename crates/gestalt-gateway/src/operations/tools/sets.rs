@@ -17,8 +17,8 @@ use crate::Inner;
 use crate::authenticate::caller::{Caller, Method};
 use crate::authorize::{may_list, may_list_live};
 use crate::catalogue::{Catalogue, PluginEntry};
-use crate::mcp::listings;
 use crate::mcp::offered::Offered;
+use crate::mcp::{approvals, listings};
 
 /// What remembered sets may weigh together, in bytes.
 const CAPACITY: u64 = 64 * 1024 * 1024;
@@ -275,7 +275,8 @@ impl ToolSets {
         let rows = gateway
             .usable_connections(caller, plugin.map(|plugin| &**plugin))
             .await?;
-        let listed = listings::known(gateway, catalogue, caller, plugin).await;
+        let mut listed = listings::known(gateway, catalogue, caller, plugin).await;
+        approvals::hold(gateway, catalogue, &mut listed).await?;
         let set = ToolSet::new(catalogue, caller, plugin, &Depends { rows, listed });
         let pointers = set.tools.len() as u64 * 9;
         let fresh = set.own_bytes + pointers + ENTRY;

@@ -1,10 +1,10 @@
 //! The gateway's values as shapes of the wire. What the gateway holds is never serialised.
 
-use gestalt_api::{audit, connection, explain, integration, me, session, token};
+use gestalt_api::{approval, audit, connection, explain, integration, me, session, token};
 use gestalt_gateway::{
-    AuditView, ConnectionMethodView, ConnectionView, DisconnectedView, ExplainStepView,
-    ExplanationView, FaultView, FieldView, IntegrationView, MeView, OperationView, SessionView,
-    TokenView, ToolMatch, VerificationView,
+    ApprovedToolsView, AuditView, ConnectionMethodView, ConnectionView, DisconnectedView,
+    ExplainStepView, ExplanationView, FaultView, FieldView, IntegrationView, MeView, OperationView,
+    SessionView, TokenView, ToolDifferenceView, ToolMatch, VerificationView,
 };
 
 /// A value that crosses the wire in another shape.
@@ -76,6 +76,10 @@ shapes! {
     }
     VerificationView => audit::AuditVerification { ok, records, checkpoints; faults }
     FaultView => audit::AuditFault { writer, seq, kind, detail }
+    ToolDifferenceView => approval::ToolDifference {
+        tool, change, digest, approved, listed, approved_by, approved_at
+    }
+    ApprovedToolsView => approval::ApprovedTools { approved, forgotten }
     ExplainStepView => explain::ExplainStep { step, result, detail }
 }
 
