@@ -177,7 +177,8 @@ where
             caller,
             accepts,
         };
-        return in_session(door, sender, target, (&parts.method, &parts.headers)).await;
+        let asked = (&parts.method, &parts.headers);
+        return Box::pin(in_session(door, sender, target, asked)).await;
     }
     if !input::is_json(&parts.headers) {
         return Err(Refused::media_type("application/json"));
@@ -258,7 +259,7 @@ async fn read(
         && frame.method != "tools/list"
         && door.gateway().is_mcp(&sender.caller, plugin)?
     {
-        return relay::run(Exchange {
+        let exchange = Exchange {
             door,
             sender: &sender,
             plugin,
@@ -267,11 +268,12 @@ async fn read(
             meta: &meta,
             era,
             among_all: false,
-        })
-        .await;
+        };
+        return Box::pin(relay::run(exchange)).await;
     }
     if target.plugin.is_none()
-        && let Some(answered) = all::run(door, &sender, headers, (&frame, &meta, era)).await?
+        && let message = (&frame, &meta, era)
+        && let Some(answered) = Box::pin(all::run(door, &sender, headers, message)).await?
     {
         return Ok(answered);
     }

@@ -121,6 +121,7 @@ impl Scripted {
                 )],
                 ..EgressRules::default()
             },
+            identity: None,
         }
     }
 }

@@ -88,8 +88,7 @@ pub(super) async fn call(
         Ok((Meant::Call(name, arguments), token)) => (name, arguments, token),
         Ok((Meant::Ask(ask), _)) => {
             let plugin = target.plugin.as_deref();
-            let (status, message) = teller.tell(ask.answer(door, &sender.caller, plugin).await)?;
-            return Ok(accepts.message(status, message));
+            return teller.answer(accepts, ask.answer(door, &sender.caller, plugin).await);
         }
         Err(fault) => return Ok(super::told(accepts, era, Some(id), fault)),
     };
@@ -99,10 +98,7 @@ pub(super) async fn call(
         .await;
     let tool = match found {
         Ok(tool) => tool,
-        Err(refusal) => {
-            let (status, message) = teller.tell(Err(refusal))?;
-            return Ok(accepts.message(status, message));
-        }
+        Err(refusal) => return teller.answer(accepts, Err(refusal)),
     };
     if let Some(source) = &tool.live {
         let exchange = Exchange {
@@ -116,7 +112,7 @@ pub(super) async fn call(
             among_all: target.plugin.is_none(),
         };
         let named = (&*tool.operation, &**source);
-        return super::relay::call(exchange, named, arguments).await;
+        return Box::pin(super::relay::call(exchange, named, arguments)).await;
     }
     let arrived = token
         .filter(|_| accepts.events)
@@ -129,18 +125,14 @@ pub(super) async fn call(
         arrived: arrived.clone(),
     };
     let Some((token, arrived)) = token.zip(arrived) else {
-        let (status, message) = teller.tell(call.walk().await)?;
-        return Ok(accepts.message(status, message));
+        return teller.answer(accepts, call.walk().await);
     };
     let mut walk = Box::pin(call.walk());
     let interval = door.limits().mcp.progress_interval;
     let reporter = progress::Reporter::new(token, interval, arrived);
     match reporter.first(&mut walk).await {
         // It took no time: whoever waits for news of it has all of it at once.
-        Ok(ended) => {
-            let (status, message) = teller.tell(ended)?;
-            Ok(accepts.message(status, message))
-        }
+        Ok(ended) => teller.answer(accepts, ended),
         Err(reporter) => {
             let last = async move { teller.tell_in_stream(walk.await) };
             Ok(answer::events(reporter.body(last)))
@@ -205,6 +197,19 @@ fn counted(body: ReplyBody, arrived: Arc<Arrived>) -> ReplyBody {
 }
 
 impl Teller {
+    /// The whole answer.
+    ///
+    /// # Errors
+    /// [`Refused`] where the answer is one of HTTP's own.
+    fn answer(
+        &self,
+        accepts: Accepts,
+        ended: Result<String, Refusal>,
+    ) -> Result<Response<Outgoing>, Refused> {
+        let (status, message) = self.tell(ended)?;
+        Ok(accepts.message(status, message))
+    }
+
     /// The whole message.
     ///
     /// # Errors

@@ -161,7 +161,7 @@ fn arbitrary_json_passes_through_the_relay_as_it_is_in_both_eras() {
             server.seen();
             let answer = runtime.block_on(call(&house, session, &sent));
             prop_assert_eq!(meaning(&result(&answer)), meaning(&said));
-            let params = server.seen().last().map(|seen| seen.params());
+            let params = server.seen().last().map(super::server::Seen::params);
             let params = params.unwrap_or_default();
             let arrived: Params<'_> = serde_json::from_str(&params).unwrap();
             prop_assert_eq!(meaning(arrived.arguments.get()), meaning(&arguments));
