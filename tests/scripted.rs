@@ -113,7 +113,6 @@ impl Asked {
     }
 
     /// Answers with a result. What the newer era wants of every result is added.
-    #[expect(clippy::unnecessary_wraps, reason = "what a script gives")]
     pub fn result(&self, mut result: Value) -> Option<Reply> {
         if self.is_modern() {
             if result.get("resultType").is_none() {
@@ -238,10 +237,10 @@ fn otherwise(asked: &Asked) -> Reply {
     said.unwrap_or_else(|| {
         let notified = asked.http == Method::POST && asked.message.get("id").is_none();
         let mut nothing = reply("text/plain", Full::default());
-        *nothing.status_mut() = match &asked.http {
+        *nothing.status_mut() = match asked.http {
             _ if notified => StatusCode::ACCEPTED,
-            &Method::DELETE => StatusCode::NO_CONTENT,
-            &Method::POST => StatusCode::NOT_FOUND,
+            Method::DELETE => StatusCode::NO_CONTENT,
+            Method::POST => StatusCode::NOT_FOUND,
             _ => StatusCode::METHOD_NOT_ALLOWED,
         };
         nothing

@@ -2,7 +2,7 @@
 
 use gestalt_core::{Code, Refusal};
 
-use super::{Wanted, connection_for, invocation, visible_plugin};
+use super::{Wanted, any_connection, connection_for, invocation, visible_plugin};
 use crate::Inner;
 use crate::authenticate::caller::Caller;
 use crate::mcp::approvals;
@@ -148,13 +148,15 @@ fn refused_step(
             0
         };
     };
-    let Some(operation) = plugin.compiled.operation(wanted.operation) else {
-        return 0;
+    let connection = match plugin.compiled.operation(wanted.operation) {
+        Some(operation) => connection_for(plugin, operation.definition(), wanted.connection),
+        None if plugin.definition.mcp.is_some() => any_connection(plugin, wanted.connection),
+        None => return 0,
     };
     match refusal.code {
         Code::Forbidden => 1,
         Code::InsufficientScope => 2,
-        _ if connection_for(plugin, operation.definition(), wanted.connection).is_err() => 3,
+        _ if connection.is_err() => 3,
         _ => 4,
     }
 }

@@ -1,5 +1,7 @@
 //! Integrations and their operations, as a caller may use them.
 
+use std::sync::Arc;
+
 use gestalt_core::Refusal;
 use gestalt_core::connection::{Mode, Owner};
 use gestalt_core::name::nearest;
@@ -12,8 +14,10 @@ use super::tools::tool_name;
 use super::views::{ConnectionMethodView, FieldView, IntegrationView, OperationView};
 use crate::audit::from_store;
 use crate::authenticate::caller::Caller;
-use crate::authorize::{may_list, visible_plugin};
-use crate::catalogue::{ConnectionEntry, PluginEntry};
+use crate::authorize::{may_list, may_list_live, visible_plugin};
+use crate::catalogue::{Catalogue, ConnectionEntry, PluginEntry};
+use crate::mcp::offered::OfferedTool;
+use crate::mcp::{self, listings};
 use crate::{Gateway, Inner};
 
 /// Connections of one caller that are looked at, the shared ones among them; the newest.
@@ -38,8 +42,21 @@ impl Gateway {
                 .as_ref()
                 .is_none_or(|scopes| scopes.names(&plugin.definition))
         });
-        let views = visible.map(|plugin| integration(gateway, caller, plugin, &rows));
-        Ok(views.filter(|view| view.operations > 0).collect())
+        let mut views = Vec::new();
+        for plugin in visible {
+            let tools = match plugin.definition.mcp {
+                Some(_) if !mcp::is_of_use(plugin, caller) => continue,
+                // Nobody waits for a server to be named in a list.
+                Some(_) => Some(self.known_tools(&catalogue, caller, plugin).await),
+                None => None,
+            };
+            let live = tools.is_some();
+            let view = integration(gateway, caller, (plugin, tools), &rows);
+            if live || view.operations > 0 {
+                views.push(view);
+            }
+        }
+        Ok(views)
     }
 
     /// Gets one plugin.
@@ -55,14 +72,48 @@ impl Gateway {
         let catalogue = gateway.catalogue.load_full();
         let plugin = visible_plugin(&catalogue, caller, name)?;
         let rows = gateway.usable_connections(caller, Some(plugin)).await?;
-        Ok(integration(gateway, caller, plugin, &rows))
+        let tools = match plugin.definition.mcp {
+            Some(_) => Some(self.known_tools(&catalogue, caller, plugin).await),
+            None => None,
+        };
+        Ok(integration(gateway, caller, (plugin, tools), &rows))
+    }
+
+    /// How many tools of an MCP server a caller may call, as far as it is known.
+    async fn known_tools(
+        &self,
+        catalogue: &Catalogue,
+        caller: &Caller,
+        plugin: &Arc<PluginEntry>,
+    ) -> u64 {
+        let known = listings::known(&self.inner, catalogue, caller, Some(plugin)).await;
+        let tools = known.get(&plugin.id).map(|offered| &offered.tools);
+        let may = |tool: &&OfferedTool| may_list_live(plugin, caller, &tool.name);
+        tools.map_or(0, |tools| tools.iter().filter(may).count() as u64)
+    }
+
+    /// The tools of an MCP server that a caller may call, by name.
+    async fn live_operations(
+        &self,
+        catalogue: &Arc<Catalogue>,
+        caller: &Caller,
+        plugin: &Arc<PluginEntry>,
+    ) -> Result<Vec<OperationView>, Refusal> {
+        let patience = mcp::patience(Some(&plugin.name));
+        let mut listed = listings::of(&self.inner, catalogue, caller, &[plugin], patience).await;
+        let Some(offered) = listed.pop() else {
+            return Ok(Vec::new());
+        };
+        let offered = offered?;
+        let may = |tool: &&OfferedTool| may_list_live(plugin, caller, &tool.name);
+        let tools = offered.tools.iter().filter(may);
+        Ok(tools.map(|tool| live_operation(plugin, tool)).collect())
     }
 
     /// Lists the operations of a plugin that the caller may invoke, by name.
     ///
     /// # Errors
     /// `not_found`, `insufficient_scope`.
-    #[expect(clippy::unused_async, reason = "all operations are awaited alike")]
     pub async fn list_operations(
         &self,
         caller: &Caller,
@@ -70,9 +121,13 @@ impl Gateway {
     ) -> Result<Vec<OperationView>, Refusal> {
         let catalogue = self.inner.catalogue.load_full();
         let plugin = visible_plugin(&catalogue, caller, plugin)?;
-        let mut views: Vec<OperationView> = listed(plugin, caller)
-            .map(|known| operation(plugin, known))
-            .collect();
+        let mut views: Vec<OperationView> = if plugin.definition.mcp.is_some() {
+            self.live_operations(&catalogue, caller, plugin).await?
+        } else {
+            listed(plugin, caller)
+                .map(|known| operation(plugin, known))
+                .collect()
+        };
         views.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(views)
     }
@@ -81,7 +136,6 @@ impl Gateway {
     ///
     /// # Errors
     /// `not_found`, with the nearest name; `insufficient_scope`.
-    #[expect(clippy::unused_async, reason = "all operations are awaited alike")]
     pub async fn get_operation(
         &self,
         caller: &Caller,
@@ -90,6 +144,16 @@ impl Gateway {
     ) -> Result<OperationView, Refusal> {
         let catalogue = self.inner.catalogue.load_full();
         let plugin = visible_plugin(&catalogue, caller, plugin)?;
+        if plugin.definition.mcp.is_some() {
+            let views = self.live_operations(&catalogue, caller, plugin).await?;
+            let near = nearest(name, views.iter().map(|view| view.name.as_str()));
+            let hint = near.map(|near| format!("Did you mean `{near}`?"));
+            let found = views.into_iter().find(|view| view.name == name);
+            return found.ok_or_else(|| match hint {
+                Some(hint) => not_found("operation").hint(hint),
+                None => not_found("operation"),
+            });
+        }
         let found = listed(plugin, caller).find(|known| known.definition().name.as_str() == name);
         found.map(|known| operation(plugin, known)).ok_or_else(|| {
             let names = listed(plugin, caller).map(|known| known.definition().name.as_str());
@@ -142,7 +206,7 @@ fn listed<'a>(
 fn integration(
     gateway: &Inner,
     caller: &Caller,
-    plugin: &PluginEntry,
+    (plugin, tools): (&PluginEntry, Option<u64>),
     rows: &[ConnectionRow],
 ) -> IntegrationView {
     let definition = &plugin.definition;
@@ -183,7 +247,7 @@ fn integration(
             .filter(|row| plugin.connections.iter().any(|entry| usable(entry, row)))
             .map(|row| view(gateway, row))
             .collect(),
-        operations: listed(plugin, caller).count() as u64,
+        operations: tools.unwrap_or_else(|| listed(plugin, caller).count() as u64),
         status: overall,
     }
 }
@@ -205,6 +269,25 @@ fn method(entry: &ConnectionEntry) -> ConnectionMethodView {
         auth_type: definition.kind.as_str(),
         usable: entry.usable(),
         fields: definition.fields.iter().map(field).collect(),
+    }
+}
+
+/// A tool of an MCP server. GET invokes none, whatever the server says of it.
+fn live_operation(plugin: &PluginEntry, tool: &OfferedTool) -> OperationView {
+    let schema = |text: &str| serde_json::from_str(text).unwrap_or_default();
+    OperationView {
+        name: tool.name.to_string(),
+        tool: tool_name(&plugin.name, &tool.name),
+        title: tool.title.as_deref().map(ToOwned::to_owned),
+        description: Some(tool.description.to_string()),
+        read_only: false,
+        deprecated: false,
+        tags: Vec::new(),
+        upstream: "tools/call".to_owned(),
+        input_schema: schema(&tool.input_schema),
+        body_types: Vec::new(),
+        output_schema: tool.output_schema.as_deref().map(schema),
+        paginated: false,
     }
 }
 
