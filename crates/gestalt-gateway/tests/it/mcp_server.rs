@@ -114,6 +114,7 @@ impl Scripted {
                 list_ttl,
                 timeout: None,
             }),
+            identity: None,
             egress: EgressRules {
                 allowed_ranges: vec![AddressRange::exactly(
                     self.address.ip(),

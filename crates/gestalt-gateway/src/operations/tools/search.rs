@@ -261,6 +261,7 @@ mod tests {
                 destructive: None,
                 idempotent: None,
             },
+            json: None,
             digest: [0; 32],
         };
         let index = Index::new([of_tool(&tool)]);
