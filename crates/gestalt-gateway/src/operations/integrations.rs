@@ -1,5 +1,6 @@
 //! Integrations and their operations, as a caller may use them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use gestalt_core::Refusal;
@@ -17,7 +18,7 @@ use crate::authenticate::caller::Caller;
 use crate::authorize::{may_list, may_list_live, visible_plugin};
 use crate::catalogue::{Catalogue, ConnectionEntry, PluginEntry};
 use crate::mcp::offered::OfferedTool;
-use crate::mcp::{self, listings};
+use crate::mcp::{self, approvals, listings};
 use crate::{Gateway, Inner};
 
 /// Connections of one caller that are looked at, the shared ones among them; the newest.
@@ -47,7 +48,7 @@ impl Gateway {
             let tools = match plugin.definition.mcp {
                 Some(_) if !mcp::is_of_use(plugin, caller) => continue,
                 // Nobody waits for a server to be named in a list.
-                Some(_) => Some(self.known_tools(&catalogue, caller, plugin).await),
+                Some(_) => Some(self.known_tools(&catalogue, caller, plugin).await?),
                 None => None,
             };
             let live = tools.is_some();
@@ -73,7 +74,7 @@ impl Gateway {
         let plugin = visible_plugin(&catalogue, caller, name)?;
         let rows = gateway.usable_connections(caller, Some(plugin)).await?;
         let tools = match plugin.definition.mcp {
-            Some(_) => Some(self.known_tools(&catalogue, caller, plugin).await),
+            Some(_) => Some(self.known_tools(&catalogue, caller, plugin).await?),
             None => None,
         };
         Ok(integration(gateway, caller, (plugin, tools), &rows))
@@ -85,11 +86,12 @@ impl Gateway {
         catalogue: &Catalogue,
         caller: &Caller,
         plugin: &Arc<PluginEntry>,
-    ) -> u64 {
-        let known = listings::known(&self.inner, catalogue, caller, Some(plugin)).await;
+    ) -> Result<u64, Refusal> {
+        let mut known = listings::known(&self.inner, catalogue, caller, Some(plugin)).await;
+        approvals::hold(&self.inner, catalogue, &mut known).await?;
         let tools = known.get(&plugin.id).map(|offered| &offered.tools);
         let may = |tool: &&OfferedTool| may_list_live(plugin, caller, &tool.name);
-        tools.map_or(0, |tools| tools.iter().filter(may).count() as u64)
+        Ok(tools.map_or(0, |tools| tools.iter().filter(may).count() as u64))
     }
 
     /// The tools of an MCP server that a caller may call, by name.
@@ -104,10 +106,12 @@ impl Gateway {
         let Some(offered) = listed.pop() else {
             return Ok(Vec::new());
         };
-        let offered = offered?;
+        let mut held = HashMap::from([(plugin.id, offered?)]);
+        approvals::hold(&self.inner, catalogue, &mut held).await?;
         let may = |tool: &&OfferedTool| may_list_live(plugin, caller, &tool.name);
-        let tools = offered.tools.iter().filter(may);
-        Ok(tools.map(|tool| live_operation(plugin, tool)).collect())
+        let tools = held.values().flat_map(|offered| &offered.tools);
+        let views = tools.filter(may).map(|tool| live_operation(plugin, tool));
+        Ok(views.collect())
     }
 
     /// Lists the operations of a plugin that the caller may invoke, by name.
