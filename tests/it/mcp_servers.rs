@@ -1,6 +1,7 @@
 //! Whole MCP servers behind the gateway, by every door.
 
 use std::fs;
+use std::path::Path;
 
 use gestalt_e2e::seed::{self, Seeded};
 use gestalt_e2e::{Client, Daemon, mcp, program};
@@ -13,6 +14,7 @@ mod denials;
 mod faults;
 mod isolation;
 mod limits;
+mod processes;
 mod suite;
 
 /// A connection by which each caller has a token of their own for the server.
@@ -51,11 +53,19 @@ fn plugin(name: &str, url: &str, surface: &str, more: &str) -> String {
     )
 }
 
-/// A configuration of these plugins; `more` goes on at the top level.
+/// A plugin whose server is a process, with more keys of its surface.
+fn process(name: &str, command: &Path, arguments: &[&str], surface: &str) -> String {
+    let command = command.display();
+    format!(
+        "  {name}:\n    surfaces: {{ mcp: {{ command: \"{command}\", args: {arguments:?}{surface} }} }}\n"
+    )
+}
+
+/// A configuration of these plugins, whose tools are listed whole; `more` goes on at the top level.
 fn config(plugins: &[String], more: &str) -> String {
     format!(
-        "server:\n  public: {{ host: 127.0.0.1, port: 0 }}\n  encryptionKey: \"{}\"\n\
-         plugins:\n{}{more}",
+        "server:\n  public: {{ host: 127.0.0.1, port: 0 }}\n  encryptionKey: \"{}\"\n  \
+         mcp: {{ catalogue: list }}\nplugins:\n{}{more}",
         seed::ROOT_KEY,
         plugins.concat()
     )

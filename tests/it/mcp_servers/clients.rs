@@ -1,141 +1,224 @@
 //! Real servers behind one gateway at once, called by real clients, in and across the eras.
 
-use gestalt_e2e::{Daemon, peers};
-use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
 
-use super::{LOGIN, World, config, plugin};
+use gestalt_e2e::mcp::Era;
+use gestalt_e2e::peers::{self, Peer};
+use gestalt_e2e::{Daemon, Mcp};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{LOGIN, World, config, plugin, process};
 use crate::mcp_clients::{ran, script};
 
-/// A tool of each server, what it is called with, and what its text then holds.
-const CALLS: &[(&str, &str, &str, &str)] = &[
-    (
-        "everything",
-        "echo",
-        r#"{"message":"hello"}"#,
-        "Echo: hello",
-    ),
-    ("fast", "add", r#"{"a":2,"b":3}"#, "5"),
-    ("modern", "greet", r#"{"name":"Ada"}"#, "Hello, Ada!"),
-    ("legacy", "greet", r#"{"name":"Ada"}"#, "Hello, Ada!"),
-];
+/// A tool of one server, what it is called with, and what its text then holds.
+struct Call {
+    plugin: &'static str,
+    tool: &'static str,
+    arguments: Value,
+    expected: &'static str,
+}
 
-/// The servers of other people's making, and one of each era alone.
+/// Servers of other people's making, over HTTP and as processes, and one of each era alone.
 struct Servers {
-    peers: Vec<(&'static str, peers::Peer)>,
+    _peers: Vec<Peer>,
+    /// What the processes may read.
+    _given: TempDir,
+    plugins: Vec<String>,
+    calls: Vec<Call>,
 }
 
 impl Servers {
     async fn start() -> Self {
-        let peers = vec![
-            ("everything", peers::mcp_everything().await),
-            ("fast", peers::mcp_fastmcp().await),
-            ("modern", peers::mcp_fixture(&["--era", "modern"]).await),
-            ("legacy", peers::mcp_fixture(&["--era", "legacy"]).await),
+        let given = tempfile::tempdir().unwrap();
+        let note = given.path().join("note.txt");
+        fs::write(&note, "A note of Ada's.").unwrap();
+        let known = r#"{"type":"entity","name":"Ada","entityType":"person","observations":[]}"#;
+        let memory = given.path().join("memory.jsonl");
+        fs::write(&memory, known).unwrap();
+        let everything = peers::mcp_everything().await;
+        let fast = peers::mcp_fastmcp().await;
+        let modern = peers::mcp_fixture(&["--era", "modern"]).await;
+        let legacy = peers::mcp_fixture(&["--era", "legacy"]).await;
+        let plugins = vec![
+            plugin("everything", &everything.url, "", ""),
+            plugin("fast", &fast.url, "", ""),
+            plugin("modern", &modern.url, "", ""),
+            plugin("legacy", &legacy.url, "", ""),
+            package("filesystem", given.path(), ""),
+            package(
+                "memory",
+                given.path(),
+                &format!(", env: {{ MEMORY_FILE_PATH: \"{}\" }}", memory.display()),
+            ),
         ];
-        Self { peers }
+        let call = |plugin, tool, arguments, expected| Call {
+            plugin,
+            tool,
+            arguments,
+            expected,
+        };
+        let calls = vec![
+            call(
+                "everything",
+                "echo",
+                json!({ "message": "hello" }),
+                "Echo: hello",
+            ),
+            call("fast", "add", json!({ "a": 2, "b": 3 }), "5"),
+            call("modern", "greet", json!({ "name": "Ada" }), "Hello, Ada!"),
+            call("legacy", "greet", json!({ "name": "Ada" }), "Hello, Ada!"),
+            call(
+                "filesystem",
+                "read_text_file",
+                json!({ "path": note }),
+                "A note",
+            ),
+            call(
+                "memory",
+                "search_nodes",
+                json!({ "query": "Ada" }),
+                "person",
+            ),
+        ];
+        Self {
+            _peers: vec![everything, fast, modern, legacy],
+            _given: given,
+            plugins,
+            calls,
+        }
     }
 
-    fn config(&self) -> String {
-        let plugins: Vec<String> = self
-            .peers
-            .iter()
-            .map(|(name, peer)| plugin(name, &peer.url, "", ""))
-            .collect();
-        config(&plugins, LOGIN)
+    /// A daemon that knows what they all list: the list of all waits for none that starts
+    /// slowly.
+    async fn world(&self) -> World {
+        let world = World::start(&config(&self.plugins, LOGIN), 1).await;
+        for call in &self.calls {
+            let path = format!("/mcp/{}", call.plugin);
+            let own = Mcp::open(Era::Modern, &world.user(0), &path, json!({})).await;
+            let tools = own.tools().await;
+            assert!(tools.contains(&call.tool.to_owned()), "{tools:?}");
+        }
+        world
     }
+}
+
+/// An official server of npm's, as a process that may read and write a folder.
+fn package(name: &str, folder: &Path, surface: &str) -> String {
+    let node = peers::node();
+    let npm = peers::npm();
+    let script = format!("node_modules/@modelcontextprotocol/server-{name}/dist/index.js");
+    let script = npm.join(script).display().to_string();
+    let (npm, folder) = (npm.display(), folder.display().to_string());
+    let surface = format!(", readable: [\"{npm}\"], writable: [\"{folder}\"]{surface}");
+    process(
+        name,
+        Path::new(node.get_program()),
+        &[&script, &folder],
+        &surface,
+    )
 }
 
 /// Fails unless a client has listed and called every server's tool.
 #[track_caller]
-fn all_answered(client: &str, printed: &Value) {
+fn all_answered(client: &str, calls: &[Call], printed: &Value) {
     let tools = printed["tools"].as_array().unwrap();
-    for (at, (plugin, tool, _, expected)) in CALLS.iter().enumerate() {
-        let name = format!("{plugin}_{tool}");
+    for (call, result) in calls.iter().zip(printed["results"].as_array().unwrap()) {
+        let name = format!("{}_{}", call.plugin, call.tool);
         assert!(tools.contains(&json!(name)), "{client}: {name}: {tools:?}");
-        let result = &printed["results"][at];
-        answered(client, plugin, result, expected);
+        answered(client, call, result);
     }
+    assert_eq!(printed["results"].as_array().unwrap().len(), calls.len());
 }
 
 #[track_caller]
-fn answered(client: &str, plugin: &str, result: &Value, expected: &str) {
+fn answered(client: &str, call: &Call, result: &Value) {
+    let plugin = call.plugin;
     assert_ne!(result["isError"], true, "{client}, {plugin}: {result:#}");
     let text = result["content"][0]["text"].as_str().unwrap_or_default();
-    assert!(text.contains(expected), "{client}, {plugin}: {result:#}");
-}
-
-/// Every server's tool with its arguments, as it is called at `/mcp`.
-fn calls() -> Vec<String> {
-    let calls = CALLS
-        .iter()
-        .map(|(plugin, tool, arguments, _)| [format!("{plugin}_{tool}"), (*arguments).to_owned()]);
-    calls.flatten().collect()
+    assert!(
+        text.contains(call.expected),
+        "{client}, {plugin}: {result:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn real_servers_work_behind_one_gateway_with_real_clients() {
     let servers = Servers::start().await;
-    let world = World::start(&servers.config(), 1).await;
+    let world = servers.world().await;
     let token = &world.users[0].token;
     let url = format!("{}/mcp", world.daemon.url());
-    let calls = calls();
+    let calls = &servers.calls;
     let words = |more: &[&str]| -> Vec<String> {
         let first = [&[url.as_str(), token], more].concat();
-        first
-            .into_iter()
-            .map(str::to_owned)
-            .chain(calls.clone())
-            .collect()
+        let called = calls.iter().map(|call| {
+            [
+                format!("{}_{}", call.plugin, call.tool),
+                call.arguments.to_string(),
+            ]
+        });
+        let first = first.into_iter().map(str::to_owned);
+        first.chain(called.flatten()).collect()
     };
     for mode in ["auto", "legacy", "2026-07-28"] {
         let python = script(peers::python(), "mcp_client.py");
         let printed = ran(python, &words(&[mode])).await;
-        all_answered(&format!("Python, {mode}"), &printed);
+        all_answered(&format!("Python, {mode}"), calls, &printed);
     }
     for name in ["mcp_client.mjs", "mcp_client_legacy.mjs"] {
         let node = script(peers::node(), name);
         let printed = ran(node, &words(&[])).await;
-        all_answered(name, &printed);
+        all_answered(name, calls, &printed);
     }
-    inspected(&world.daemon, token).await;
+    for call in calls {
+        inspected(&world.daemon, token, call).await;
+    }
 }
 
-/// The inspector calls one tool at a time, at the server's own endpoint.
-async fn inspected(daemon: &Daemon, token: &str) {
+/// The inspector calls one tool at a time, here at the server's own endpoint.
+async fn inspected(daemon: &Daemon, token: &str, call: &Call) {
     let header = format!("Authorization: Bearer {token}");
-    for (plugin, tool, arguments, expected) in CALLS {
-        let url = format!("{}/mcp/{plugin}", daemon.url());
-        let mut words = vec!["--cli", &url, "--transport", "http", "--header", &header];
-        words.extend(["--method", "tools/call", "--tool-name", tool, "--tool-arg"]);
-        let arguments: Value = serde_json::from_str(arguments).unwrap();
-        let arguments = arguments.as_object().unwrap().iter();
-        let arguments: Vec<String> = arguments
-            .map(|(name, value)| match value.as_str() {
-                Some(text) => format!("{name}={text}"),
-                None => format!("{name}={value}"),
-            })
-            .collect();
-        words.extend(arguments.iter().map(String::as_str));
-        let printed = ran(peers::npm_tool("mcp-inspector"), &words).await;
-        answered("the inspector", plugin, &printed, expected);
-    }
+    let url = format!("{}/mcp/{}", daemon.url(), call.plugin);
+    let mut words = vec!["--cli", &url, "--transport", "http", "--header", &header];
+    words.extend([
+        "--method",
+        "tools/call",
+        "--tool-name",
+        call.tool,
+        "--tool-arg",
+    ]);
+    let arguments = call.arguments.as_object().unwrap().iter();
+    let arguments: Vec<String> = arguments
+        .map(|(name, value)| match value.as_str() {
+            Some(text) => format!("{name}={text}"),
+            None => format!("{name}={value}"),
+        })
+        .collect();
+    words.extend(arguments.iter().map(String::as_str));
+    let printed = ran(peers::npm_tool("mcp-inspector"), &words).await;
+    answered("the inspector", call, &printed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_of_one_era_call_servers_of_the_other_at_their_own_endpoints() {
     let servers = Servers::start().await;
-    let world = World::start(&servers.config(), 1).await;
+    let world = servers.world().await;
     let token = &world.users[0].token;
     for (mode, plugins) in [
-        ("legacy", ["modern", "fast"]),
-        ("2026-07-28", ["legacy", "everything"]),
+        ("legacy", ["modern", "fast", ""]),
+        ("2026-07-28", ["legacy", "everything", "memory"]),
     ] {
-        for call in CALLS.iter().filter(|call| plugins.contains(&call.0)) {
-            let (plugin, tool, arguments, expected) = *call;
-            let url = format!("{}/mcp/{plugin}", world.daemon.url());
+        for call in servers
+            .calls
+            .iter()
+            .filter(|call| plugins.contains(&call.plugin))
+        {
+            let url = format!("{}/mcp/{}", world.daemon.url(), call.plugin);
             let python = script(peers::python(), "mcp_client.py");
-            let printed = ran(python, &[&url, token, mode, tool, arguments]).await;
-            answered(mode, plugin, &printed["results"][0], expected);
+            let arguments = call.arguments.to_string();
+            let printed = ran(python, &[&url, token, mode, call.tool, &arguments]).await;
+            answered(mode, call, &printed["results"][0]);
         }
     }
 }

@@ -61,11 +61,18 @@ async fn world(more: &str) -> (Scripted, World) {
     (server, world)
 }
 
+/// How much the server was asked, but for the opening of sessions: one may be opened for a
+/// client of everything before what it wants is looked at.
+fn asked(server: &Scripted) -> usize {
+    let opens = |asked: &Asked| asked.method().contains("initialize");
+    server.seen().iter().filter(|asked| !opens(asked)).count()
+}
+
 /// Asks for something that is to be refused; fails if the server hears of it.
 async fn refused(server: &Scripted, mcp: &Mcp, method: &str, params: Value) -> Value {
-    let before = server.seen().len();
+    let before = asked(server);
     let answer = mcp.send(method, params).await;
-    assert_eq!(server.seen().len(), before, "{method}: {}", answer.text());
+    assert_eq!(asked(server), before, "{method}: {}", answer.text());
     answer.json()
 }
 
@@ -158,6 +165,39 @@ async fn s44_a_session_of_another_user_or_plugin_or_a_tampered_one_is_not_found(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn s44_a_session_among_all_of_another_user_or_a_tampered_one_is_not_found() {
+    let (server, world) = world("").await;
+    let (alice, bobby) = (world.user(0), world.user(1));
+    let own = Mcp::open(Era::Legacy, &alice, "/mcp", json!({})).await;
+    own.tools().await;
+    let session = own.session().unwrap().to_owned();
+    let before = server.seen().len();
+    for (what, mcp, client) in [
+        ("of another user", own.clone().with(&bobby), &bobby),
+        ("of everything", own.clone().at("/mcp/one"), &alice),
+        (
+            "tampered",
+            own.clone().in_session(&tampered(&session)),
+            &alice,
+        ),
+    ] {
+        for (method, params) in [
+            ("tools/call", json!({ "name": "one_open", "arguments": {} })),
+            ("resources/read", json!({ "uri": among_all("x://open") })),
+            ("tools/list", json!({})),
+        ] {
+            let answer = mcp.send(method, params).await;
+            assert_eq!(answer.status, 404, "{what}, {method}: {}", answer.text());
+        }
+        for method in [Method::GET, Method::DELETE] {
+            let answer = client.request(mcp.bare(method.clone())).await;
+            assert_eq!(answer.status, 404, "{what}, {method}: {}", answer.text());
+        }
+    }
+    assert_eq!(server.seen().len(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn s44_a_request_state_of_another_or_a_tampered_one_is_refused() {
     let (server, world) = world("").await;
     let can_be_asked = json!({ "elicitation": { "form": {} } });
@@ -165,9 +205,9 @@ async fn s44_a_request_state_of_another_or_a_tampered_one_is_refused() {
         Mcp::open(Era::Modern, &world.user(user), path, can_be_asked.clone()).await
     };
     let own = open(0, "/mcp/one").await;
-    let asked = own.call("ask", json!({})).await;
-    assert_eq!(asked["result"]["resultType"], "input_required", "{asked}");
-    let state = asked["result"]["requestState"].as_str().unwrap();
+    let wants = own.call("ask", json!({})).await;
+    assert_eq!(wants["result"]["resultType"], "input_required", "{wants}");
+    let state = wants["result"]["requestState"].as_str().unwrap();
     assert!(!state.contains(STATE), "{state}");
     let answered = |state: &str| {
         let given = json!({ "name": { "action": "accept", "content": {} } });
@@ -188,80 +228,93 @@ async fn s44_a_request_state_of_another_or_a_tampered_one_is_refused() {
     assert_eq!(done["result"]["content"][0]["text"], STATE, "{done}");
 }
 
+/// What is named secret, at the server's own endpoint or among all.
+fn secrets(tool: &str, prompt: &str, uri: impl Fn(&str) -> String) -> Vec<(&'static str, Value)> {
+    let completed = |reference: Value| {
+        let argument = json!({ "name": "id", "value": "" });
+        json!({ "ref": reference, "argument": argument })
+    };
+    let template = uri("x://secret/{id}")
+        .replace("%7B", "{")
+        .replace("%7D", "}");
+    vec![
+        ("tools/call", json!({ "name": tool, "arguments": {} })),
+        ("resources/read", json!({ "uri": uri("x://secret") })),
+        ("resources/read", json!({ "uri": uri("x://secret/7") })),
+        ("prompts/get", json!({ "name": prompt })),
+        (
+            "completion/complete",
+            completed(json!({ "type": "ref/prompt", "name": prompt })),
+        ),
+        (
+            "completion/complete",
+            completed(json!({ "type": "ref/resource", "uri": template })),
+        ),
+    ]
+}
+
+/// A URI among those of all servers.
+fn among_all(uri: &str) -> String {
+    let encoded: Vec<String> = uri
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'0'..=b'9' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    format!("gestalt://one/{}", encoded.concat())
+}
+
 /// Fails unless, of all that the server has, what is named open is there and nothing secret.
 async fn only_the_open(server: &Scripted, client: &Client) {
     for era in ERAS {
         let own = Mcp::open(era, client, "/mcp/one", json!({})).await;
-        for (method, member, key) in [
-            ("tools/list", "tools", "name"),
-            ("resources/list", "resources", "uri"),
-            (
-                "resources/templates/list",
-                "resourceTemplates",
-                "uriTemplate",
-            ),
-            ("prompts/list", "prompts", "name"),
-        ] {
-            let listed = own.listed(method, member, key).await;
-            let open = listed.iter().any(|name| name.contains("open"));
-            let secret = listed.iter().any(|name| name.contains("secret"));
-            assert!(open && !secret, "{era:?} {method}: {listed:?}");
-        }
-        let secret = [
-            ("tools/call", json!({ "name": "secret", "arguments": {} })),
-            ("resources/read", json!({ "uri": "x://secret" })),
-            ("resources/read", json!({ "uri": "x://secret/7" })),
-            ("prompts/get", json!({ "name": "secret" })),
-            (
-                "completion/complete",
-                json!({
-                    "ref": { "type": "ref/prompt", "name": "secret" },
-                    "argument": { "name": "a", "value": "" },
-                }),
-            ),
-            (
-                "completion/complete",
-                json!({
-                    "ref": { "type": "ref/resource", "uri": "x://secret/{id}" },
-                    "argument": { "name": "id", "value": "" },
-                }),
-            ),
-        ];
-        for (method, params) in secret {
-            let answer = refused(server, &own, method, params).await;
-            let text = answer.to_string();
-            assert!(
-                answer["result"]["contents"].is_null(),
-                "{era:?} {method}: {text}"
-            );
-            assert!(
-                answer["error"]["code"].is_i64()
-                    || answer["result"]["isError"] == true
-                    || answer["code"].is_string(),
-                "{era:?} {method}: {text}"
-            );
-        }
         let all = Mcp::open(era, client, "/mcp", json!({})).await;
-        let tools = all.tools().await;
-        assert!(tools.contains(&"one_open".to_owned()), "{tools:?}");
-        assert!(!tools.contains(&"one_secret".to_owned()), "{tools:?}");
-        let call = json!({ "name": "one_secret", "arguments": {} });
-        refused(server, &all, "tools/call", call).await;
-        let open = own.call("open", json!({})).await;
-        assert_eq!(open["result"]["content"][0]["text"], "done", "{open}");
-        let read = own
-            .ask("resources/read", json!({ "uri": "x://open" }))
-            .await;
-        assert_eq!(read["result"]["contents"][0]["text"], "read", "{read}");
-        let got = own.ask("prompts/get", json!({ "name": "open" })).await;
-        assert!(got["result"]["messages"].is_array(), "{got}");
+        for mcp in [&own, &all] {
+            for (method, member, key) in [
+                ("tools/list", "tools", "name"),
+                ("resources/list", "resources", "uri"),
+                (
+                    "resources/templates/list",
+                    "resourceTemplates",
+                    "uriTemplate",
+                ),
+                ("prompts/list", "prompts", "name"),
+            ] {
+                let listed = mcp.listed(method, member, key).await;
+                let open = listed.iter().any(|name| name.contains("open"));
+                let secret = listed.iter().any(|name| name.contains("secret"));
+                assert!(open && !secret, "{era:?} {method}: {listed:?}");
+            }
+        }
+        let at_its_own = secrets("secret", "secret", str::to_owned);
+        let at_all = secrets("one_secret", "one_secret", among_all);
+        for (mcp, secrets) in [(&own, at_its_own), (&all, at_all)] {
+            for (method, params) in secrets {
+                let answer = refused(server, mcp, method, params).await;
+                let told = answer["error"]["code"].is_i64()
+                    || answer["result"]["isError"] == true
+                    || answer["code"].is_string();
+                assert!(told, "{era:?} {method}: {answer}");
+            }
+        }
+        let opened = [
+            (&own, "open", "open", "x://open".to_owned()),
+            (&all, "one_open", "one_open", among_all("x://open")),
+        ];
+        for (mcp, tool, prompt, uri) in opened {
+            let called = mcp.call(tool, json!({})).await;
+            assert_eq!(called["result"]["content"][0]["text"], "done", "{called}");
+            let read = mcp.ask("resources/read", json!({ "uri": uri })).await;
+            assert_eq!(read["result"]["contents"][0]["text"], "read", "{read}");
+            let got = mcp.ask("prompts/get", json!({ "name": prompt })).await;
+            assert!(got["result"]["messages"].is_array(), "{got}");
+        }
     }
     let before = server.seen().len();
-    let answer = client
-        .post("/api/v1/one/secret", &json!({}))
-        .await
-        .expect(403);
+    let answer = client.post("/api/v1/one/secret", &json!({})).await;
     assert_eq!(server.seen().len(), before, "{}", answer.text());
+    answer.expect(403);
 }
 
 #[tokio::test(flavor = "multi_thread")]

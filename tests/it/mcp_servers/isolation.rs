@@ -143,7 +143,7 @@ impl User {
     async fn read(&self, era: usize) {
         let uri = format!("who://{}", self.account);
         let listed = self.own[era].listed("resources/list", "resources", "uri");
-        assert_eq!(listed.await, [uri.clone()]);
+        assert_eq!(listed.await, std::slice::from_ref(&uri));
         let read = self.own[era].ask("resources/read", json!({ "uri": uri }));
         let read = read.await;
         assert_eq!(
