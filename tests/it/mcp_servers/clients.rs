@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gestalt_e2e::mcp::Era;
 use gestalt_e2e::peers::{self, Peer};
-use gestalt_e2e::{Daemon, Mcp};
+use gestalt_e2e::{Cli, Daemon, Mcp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -171,9 +171,25 @@ async fn real_servers_work_behind_one_gateway_with_real_clients() {
         let printed = ran(node, &words(&[])).await;
         all_answered(name, calls, &printed);
     }
+    let cli = Cli::new(&world.daemon).with("GESTALT_TOKEN", token);
     for call in calls {
         inspected(&world.daemon, token, call).await;
+        let words = words_of(call);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let words = [&["call", call.plugin, call.tool], &words[..]].concat();
+        answered("the command line", call, &cli.run(&words).await.json());
     }
+}
+
+/// Arguments as command lines take them.
+fn words_of(call: &Call) -> Vec<String> {
+    let arguments = call.arguments.as_object().unwrap().iter();
+    arguments
+        .map(|(name, value)| match value.as_str() {
+            Some(text) => format!("{name}={text}"),
+            None => format!("{name}={value}"),
+        })
+        .collect()
 }
 
 /// The inspector calls one tool at a time, here at the server's own endpoint.
@@ -188,13 +204,7 @@ async fn inspected(daemon: &Daemon, token: &str, call: &Call) {
         call.tool,
         "--tool-arg",
     ]);
-    let arguments = call.arguments.as_object().unwrap().iter();
-    let arguments: Vec<String> = arguments
-        .map(|(name, value)| match value.as_str() {
-            Some(text) => format!("{name}={text}"),
-            None => format!("{name}={value}"),
-        })
-        .collect();
+    let arguments = words_of(call);
     words.extend(arguments.iter().map(String::as_str));
     let printed = ran(peers::npm_tool("mcp-inspector"), &words).await;
     answered("the inspector", call, &printed);
