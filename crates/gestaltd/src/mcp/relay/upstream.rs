@@ -56,6 +56,12 @@ async fn send(
         let relay = exchange.relay(passing, with(session.upstream.clone()));
         return gateway.relay(caller.clone(), relay).await;
     }
+    let named = !matches!(passing.used, Used::Session(_));
+    if named && !gateway.may_use(caller, exchange.plugin, &passing.used) {
+        // It is refused before a session is opened for it.
+        let relay = exchange.relay(passing, with(None));
+        return gateway.relay(caller.clone(), relay).await;
+    }
     let at = Place {
         connection: passing.connection.clone(),
         instance: passing.instance.clone(),
