@@ -61,18 +61,11 @@ async fn world(more: &str) -> (Scripted, World) {
     (server, world)
 }
 
-/// How much the server was asked, but for the opening of sessions: one may be opened for a
-/// client of everything before what it wants is looked at.
-fn asked(server: &Scripted) -> usize {
-    let opens = |asked: &Asked| asked.method().contains("initialize");
-    server.seen().iter().filter(|asked| !opens(asked)).count()
-}
-
 /// Asks for something that is to be refused; fails if the server hears of it.
 async fn refused(server: &Scripted, mcp: &Mcp, method: &str, params: Value) -> Value {
-    let before = asked(server);
+    let before = server.seen().len();
     let answer = mcp.send(method, params).await;
-    assert_eq!(asked(server), before, "{method}: {}", answer.text());
+    assert_eq!(server.seen().len(), before, "{method}: {}", answer.text());
     answer.json()
 }
 
