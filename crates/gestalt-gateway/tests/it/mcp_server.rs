@@ -122,7 +122,6 @@ impl Scripted {
                 )],
                 ..EgressRules::default()
             },
-            identity: None,
         }
     }
 }
