@@ -61,7 +61,7 @@ fn what_is_wrong_behind_the_id_is_answered_to_it() {
         (r#"{"jsonrpc":"1.0","id":7,"method":"ping"}"#, -32600),
         (r#"{"jsonrpc":2.0,"id":7,"method":"ping"}"#, -32600),
         (r#"{"jsonrpc":"2.0","id":7}"#, -32600),
-        (r#"{"jsonrpc":"2.0","id":7,"result":{}}"#, -32600),
+        (r#"{"jsonrpc":"2.0","id":7,"result":{},"error":{}}"#, -32600),
         (r#"{"jsonrpc":"2.0","id":7,"method":["ping"]}"#, -32600),
         (
             r#"{"jsonrpc":"2.0","id":7,"method":"ping","params":[]}"#,
