@@ -283,7 +283,10 @@ async fn mcp_tells_a_failure_from_a_part(world: &World) {
     let result = &printed["result"];
     assert_ne!(result["isError"], true, "{result:#}");
     let data = &result["structuredContent"]["data"];
-    assert_eq!(data["repository"]["nameWithOwner"], "octo/hello");
+    assert_eq!(
+        data["repository"]["nameWithOwner"], "octo/hello",
+        "{result:#}"
+    );
     let text = result["content"][0]["text"].as_str().unwrap();
     assert!(text.contains("The description is lost."), "{text}");
     let printed = world.mcp("github_viewer", &json!({})).await;

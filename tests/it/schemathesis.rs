@@ -32,7 +32,9 @@ async fn schemathesis_finds_nothing_where_nobody_logs_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_nothing_and_every_operation_succeeds() {
-    let daemon = Daemon::start(&config("providers: { authentication: { local: {} } }\n")).await;
+    let (_fixture, pinned) = pinned().await;
+    let more = format!("{pinned}providers: {{ authentication: {{ local: {{}} }} }}\n");
+    let daemon = Daemon::start(&config(&more)).await;
     let document = document(&daemon).await;
     // Nobody, to whom everything is refused.
     run((&daemon, &document), &[], "", &["--max-examples=2"]);
@@ -72,11 +74,38 @@ async fn schemathesis_finds_nothing_and_every_operation_succeeds() {
         &sessions,
     ));
 
+    // It cannot know a digest that it was not told.
+    let session = log_in(&daemon).await;
+    approve(&browser::with_session(&daemon, &session)).await;
+    succeeded.extend(["listToolApprovals", "approveTools"].map(str::to_owned));
+
     // It reads the document, and calls that operation no more.
     succeeded.insert("getOpenApiDocument".to_owned());
     let all = operation_ids(&document);
     let missing: Vec<&String> = all.difference(&succeeded).collect();
     assert!(missing.is_empty(), "never answered 2xx: {missing:?}");
+}
+
+/// An MCP server, and the plugin whose tools wait for an admin.
+async fn pinned() -> (peers::Peer, String) {
+    let fixture = peers::mcp_fixture(&[]).await;
+    let (url, port) = (&fixture.url, fixture.url.rsplit(':').next().unwrap());
+    let plugin = format!(
+        "  pinned:\n    egress: {{ allowedCidrs: [\"127.0.0.1/32:{port}\"] }}\n    \
+         surfaces: {{ mcp: {{ url: \"{url}/mcp\", approval: pinned }} }}\n"
+    );
+    (fixture, plugin)
+}
+
+/// Looks at the tools that wait, and approves the first of them.
+async fn approve(client: &Client) {
+    let path = "/api/v1/integrations/pinned/approvals";
+    let waiting = client.get(path).await.expect(200).json();
+    let first = &waiting["items"][0];
+    let one = json!({ "tool": first["tool"], "digest": first["digest"] });
+    let approved = client.post(path, &json!({ "tools": [one] })).await;
+    let approved = approved.expect(200).json();
+    assert_eq!(approved["approved"], json!([first["tool"]]));
 }
 
 async fn document(daemon: &Daemon) -> Value {

@@ -190,3 +190,36 @@ async fn s46_two_users_of_one_mcp_server_never_read_each_others() {
     let asked = counted.asked.load(Ordering::Relaxed) - before;
     assert_eq!(asked, u64::try_from(made.count()).unwrap());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s46_a_session_of_one_account_is_none_of_another_account_of_the_same_user() {
+    let counted = Arc::new(Counted::default());
+    let counting = Arc::clone(&counted);
+    let server = Scripted::start(move |asked| script(asked, &counting)).await;
+    let config = config(&[plugin("who", &server.url, "", OWN_TOKEN)], LOGIN);
+    let world = World::start(&config, 1).await;
+    let client = world.user(0);
+    for account in ACCOUNTS {
+        let body = json!({
+            "integration": "who",
+            "instance": account,
+            "credentials": { "token": format!("token-of-{account}") },
+        });
+        let connected = client.post("/api/v1/auth/connect-manual", &body).await;
+        connected.expect(201);
+    }
+    for path in ["/mcp/who", "/mcp"] {
+        let name = if path == "/mcp" {
+            "who_whoami"
+        } else {
+            "whoami"
+        };
+        let session = Mcp::open(Era::Legacy, &client, path, json!({})).await;
+        for (number, account) in ACCOUNTS.into_iter().cycle().take(4).enumerate() {
+            let arguments = json!({ "number": number, "_instance": account });
+            let answer = session.call(name, arguments).await;
+            assert_eq!(text(&answer), format!("{account} {number}"), "{answer}");
+        }
+    }
+    assert_eq!(counted.crossed.load(Ordering::Relaxed), 0);
+}

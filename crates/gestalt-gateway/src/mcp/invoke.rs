@@ -110,8 +110,10 @@ fn read(message: &Bytes) -> Result<Reply, Refusal> {
             (status, error.get())
         }
         (Some(result), None) => {
+            // Serde would take an array for an object.
+            let object = result.get().starts_with('{');
             let read: Option<Outcome> = serde_json::from_str(result.get()).ok();
-            let failed = read.is_none_or(|outcome| outcome.is_error);
+            let failed = !object || read.is_none_or(|outcome| outcome.is_error);
             let status = if failed {
                 StatusCode::UNPROCESSABLE_ENTITY
             } else {

@@ -52,7 +52,9 @@ async fn send(
         let relay = exchange.relay(passing, with(None));
         return gateway.relay(caller.clone(), relay).await;
     };
-    if session.opened {
+    let named_account = passing.connection.is_some() || passing.instance.is_some();
+    // The client's own session is that of the account that it was opened with.
+    if session.opened && !named_account {
         let relay = exchange.relay(passing, with(session.upstream.clone()));
         return gateway.relay(caller.clone(), relay).await;
     }
@@ -86,7 +88,7 @@ async fn send(
         return Ok(answer);
     }
     let opened = &exchange.door.mcp().opened;
-    opened.forget(&session.nonce, exchange.plugin);
+    opened.forget(&session.nonce, &at.of(exchange.plugin));
     let second = open(
         exchange.door,
         exchange.sender,
@@ -105,6 +107,16 @@ pub(in crate::mcp) struct Place {
     pub(in crate::mcp) instance: Option<String>,
 }
 
+impl Place {
+    /// What a session there is kept under: one of another account is another session.
+    fn of(&self, plugin: &str) -> String {
+        let [connection, instance] =
+            [&self.connection, &self.instance].map(|name| name.as_deref().unwrap_or_default());
+        // None of the names holds a slash.
+        format!("{plugin}/{connection}/{instance}")
+    }
+}
+
 /// The session at a server for a client that did not open one there itself.
 pub(in crate::mcp) async fn open(
     door: &Door,
@@ -112,7 +124,7 @@ pub(in crate::mcp) async fn open(
     (plugin, session): (&str, &Session),
     at: &Place,
 ) -> Result<Option<String>, Refusal> {
-    let cell = door.mcp().opened.get(&session.nonce, plugin);
+    let cell = door.mcp().opened.get(&session.nonce, &at.of(plugin));
     let mut known = cell.lock().await;
     if let Some(open) = &*known {
         return Ok(open.clone());
@@ -346,7 +358,10 @@ pub(in crate::mcp) async fn end(
     let life = door.limits().mcp.session_life;
     mcp.opened.end(&session.nonce, door.clock().now(), life);
     for plugin in plugins {
-        let opened = match mcp.opened.forget(&session.nonce, plugin) {
+        let opened = match mcp
+            .opened
+            .forget(&session.nonce, &Place::default().of(plugin))
+        {
             Some(open) => open.lock().await.clone().flatten(),
             None => None,
         };
