@@ -280,7 +280,7 @@ async fn the_command_line_calls(world: &World) {
 async fn mcp_tells_a_failure_from_a_part(world: &World) {
     let arguments = json!({ "owner": "octo", "name": "hello" });
     let printed = world.mcp("github_repository", &arguments).await;
-    let result = &printed["result"];
+    let result = &printed["results"][0];
     assert_ne!(result["isError"], true, "{result:#}");
     let data = &result["structuredContent"]["data"];
     assert_eq!(
@@ -290,13 +290,13 @@ async fn mcp_tells_a_failure_from_a_part(world: &World) {
     let text = result["content"][0]["text"].as_str().unwrap();
     assert!(text.contains("The description is lost."), "{text}");
     let printed = world.mcp("github_viewer", &json!({})).await;
-    let result = &printed["result"];
+    let result = &printed["results"][0];
     assert_eq!(result["isError"], true, "{result:#}");
     let text = result["content"][0]["text"].as_str().unwrap();
     assert!(text.contains("Who are you?"), "{text}");
     let input = json!({ "title": "Over MCP", "repository": "1" });
     let printed = world.mcp("mine_OpenIssue", &input).await;
-    let issue = &printed["result"]["structuredContent"]["data"]["createIssue"]["issue"];
+    let issue = &printed["results"][0]["structuredContent"]["data"]["createIssue"]["issue"];
     assert_eq!(issue["title"], "Over MCP");
     let before = world.seen().await.len();
     let refused = world.ask("mine_OpenIssue", &json!({ "title": 5 })).await;

@@ -17,6 +17,7 @@ use crate::Gateway;
 use crate::authenticate::caller::Caller;
 use crate::authorize::{may_invoke, may_list_live, visible_plugin};
 use crate::catalogue::PluginEntry;
+use crate::mcp::listings::Wanted;
 use crate::pipeline::relay::{self, Relay, Used};
 use crate::resolve::bound::{self, Bound};
 
@@ -104,8 +105,14 @@ impl Gateway {
                 .filter(|plugin| is_of_use(plugin, caller))
                 .collect(),
         };
-        let listed =
-            listings::of(&self.inner, &catalogue, caller, &plugins, patience(plugin)).await;
+        let listed = listings::of(
+            &self.inner,
+            &catalogue,
+            caller,
+            &plugins,
+            (patience(plugin), Wanted::Rest),
+        )
+        .await;
         let mut offers = Vec::new();
         for (entry, listing) in plugins.iter().zip(listed) {
             let listing = match listing {

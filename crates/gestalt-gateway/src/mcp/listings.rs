@@ -62,6 +62,8 @@ struct Known {
     offered: Arc<Offered>,
     at: Instant,
     ttl: Duration,
+    /// How long everything but tools is fresh.
+    rest_ttl: Duration,
     changes: u64,
     /// What the config said of the server then.
     server: McpServer,
@@ -125,11 +127,29 @@ impl Listings {
     }
 }
 
+/// What of a listing has to be fresh: servers say of each list how long it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wanted {
+    /// The tools.
+    Tools,
+    /// Resources, templates, prompts.
+    Rest,
+}
+
 impl Slot {
-    fn fresh(&self, listings: &Listings, plugin: &PluginEntry) -> Option<Arc<Offered>> {
+    fn fresh(
+        &self,
+        listings: &Listings,
+        plugin: &PluginEntry,
+        wanted: Wanted,
+    ) -> Option<Arc<Offered>> {
         let known = self.known.load();
         let known = known.as_ref()?;
-        let young = known.at.elapsed() < known.ttl;
+        let ttl = match wanted {
+            Wanted::Tools => known.ttl,
+            Wanted::Rest => known.rest_ttl,
+        };
+        let young = known.at.elapsed() < ttl;
         let unchanged = known.changes == listings.changes(plugin.id);
         let same = plugin.definition.mcp.as_ref() == Some(&known.server);
         (young && unchanged && same).then(|| Arc::clone(&known.offered))
@@ -157,11 +177,11 @@ pub(crate) async fn of(
     catalogue: &Arc<Catalogue>,
     caller: &Caller,
     plugins: &[&Arc<PluginEntry>],
-    patience: Duration,
+    wait: (Duration, Wanted),
 ) -> Vec<Result<Arc<Offered>, Refusal>> {
     let asked = plugins
         .iter()
-        .map(|plugin| one(gateway, catalogue, caller, plugin, patience));
+        .map(|plugin| one(gateway, catalogue, caller, plugin, wait));
     join_all(asked).await
 }
 
@@ -191,22 +211,39 @@ pub(crate) async fn known(
     known
 }
 
-/// With whose account a caller would ask a server what it lists.
+/// With whose account a caller would ask a server what it lists. Where a choice is open, which
+/// is made at the call, it is the first.
 async fn account(
     gateway: &Inner,
     catalogue: &Catalogue,
     caller: &Caller,
     plugin: &PluginEntry,
 ) -> Result<(Permit, Account), Refusal> {
-    let wanted = LiveWanted {
-        plugin: &plugin.name,
-        operation: LIST,
-        connection: None,
-        instance: None,
-    };
-    let permit = authorize::session(catalogue, caller, &wanted)?;
-    let account = resolve::account(gateway, caller, &permit).await?;
-    Ok((permit, account))
+    let (mut connection, mut instance): (Option<String>, Option<String>) = (None, None);
+    loop {
+        let wanted = LiveWanted {
+            plugin: &plugin.name,
+            operation: LIST,
+            connection: connection.as_deref(),
+            instance: instance.as_deref(),
+        };
+        let found = match authorize::session(catalogue, caller, &wanted) {
+            Ok(permit) => match resolve::account(gateway, caller, &permit).await {
+                Ok(account) => return Ok((permit, account)),
+                Err(refusal) => refusal,
+            },
+            Err(refusal) => refusal,
+        };
+        let open = match found.code {
+            Code::ConnectionSelectionRequired => &mut connection,
+            Code::InstanceSelectionRequired => &mut instance,
+            _ => return Err(found),
+        };
+        match found.choices.first() {
+            Some(first) if open.is_none() => *open = Some(first.clone()),
+            _ => return Err(found),
+        }
+    }
 }
 
 async fn one(
@@ -214,7 +251,7 @@ async fn one(
     catalogue: &Arc<Catalogue>,
     caller: &Caller,
     plugin: &Arc<PluginEntry>,
-    patience: Duration,
+    (patience, wanted): (Duration, Wanted),
 ) -> Result<Arc<Offered>, Refusal> {
     // What keeps the caller from asking is met again at the call, with what can be done.
     let (permit, account) = match account(gateway, catalogue, caller, plugin).await {
@@ -225,7 +262,7 @@ async fn one(
         Err(refusal) => return Err(refusal),
     };
     let slot = gateway.listings.slot(plugin.id, account);
-    if let Some(fresh) = slot.fresh(&gateway.listings, plugin) {
+    if let Some(fresh) = slot.fresh(&gateway.listings, plugin, wanted) {
         return Ok(fresh);
     }
     let before = slot.any();
@@ -236,7 +273,7 @@ async fn one(
         Arc::clone(gateway),
         caller.clone(),
         permit,
-        Arc::clone(&slot),
+        (Arc::clone(&slot), wanted),
     );
     let task = gateway.tracker.spawn(task);
     match tokio::time::timeout(patience, task).await {
@@ -263,7 +300,7 @@ pub(crate) async fn current(
     let plugin = permit.plugin();
     let account = resolve::account(gateway, caller, permit).await?;
     let slot = gateway.listings.slot(plugin.id, account);
-    if let Some(fresh) = slot.fresh(&gateway.listings, plugin) {
+    if let Some(fresh) = slot.fresh(&gateway.listings, plugin, Wanted::Tools) {
         return Ok(fresh);
     }
     if slot.rests() {
@@ -282,7 +319,7 @@ pub(crate) async fn current(
         Arc::clone(gateway),
         caller.clone(),
         permit,
-        Arc::clone(&slot),
+        (Arc::clone(&slot), Wanted::Tools),
     );
     let task = gateway.tracker.spawn(task);
     let Ok(Ok(listed)) = tokio::time::timeout(super::LONG_PATIENCE, task).await else {
@@ -314,11 +351,11 @@ async fn ask(
     gateway: Arc<Inner>,
     caller: Caller,
     permit: Permit,
-    slot: Arc<Slot>,
+    (slot, wanted): (Arc<Slot>, Wanted),
 ) -> Result<Arc<Offered>, Refusal> {
     let _turn = slot.flight.lock().await;
     let plugin = Arc::clone(permit.plugin());
-    if let Some(fresh) = slot.fresh(&gateway.listings, &plugin) {
+    if let Some(fresh) = slot.fresh(&gateway.listings, &plugin, wanted) {
         return Ok(fresh);
     }
     // Read before the server is asked, so that a change in between is not missed.
@@ -340,6 +377,7 @@ async fn ask(
     };
     slot.rest(false);
     let said = listing.ttl.unwrap_or(server.list_ttl);
+    let rest_ttl = listing.rest_ttl.unwrap_or(server.list_ttl);
     // A pinned server does not say itself how long it is believed.
     let ttl = match server.approval {
         Approval::Pinned => said.min(server.list_ttl),
@@ -355,6 +393,7 @@ async fn ask(
         offered: Arc::clone(&offered),
         at: Instant::now(),
         ttl,
+        rest_ttl,
         changes,
         server: server.clone(),
     })));

@@ -18,6 +18,7 @@ use crate::authenticate::caller::{Caller, Permission};
 use crate::authorize::{Action, visible_plugin};
 use crate::mcp::approvals::{Approved, Difference, pinned};
 use crate::mcp::listings;
+use crate::mcp::listings::Wanted;
 use crate::mcp::offered::{Offered, OfferedTool, offered_as};
 use crate::{Gateway, Inner};
 
@@ -211,7 +212,14 @@ async fn differences(
         return Err(Refusal::new(Code::InvalidRequest, what)
             .hint("`approval: pinned` in its `surfaces.mcp` makes them wait."));
     };
-    let mut listed = listings::of(gateway, &catalogue, caller, &[plugin], PATIENCE).await;
+    let mut listed = listings::of(
+        gateway,
+        &catalogue,
+        caller,
+        &[plugin],
+        (PATIENCE, Wanted::Tools),
+    )
+    .await;
     let listed = listed.pop().unwrap_or_else(|| Ok(Arc::default()));
     // Who approves need not be who uses it.
     let listed = listed.or_else(|refusal| gateway.listings.last(plugin.id).ok_or(refusal))?;

@@ -17,6 +17,7 @@ use crate::audit::from_store;
 use crate::authenticate::caller::Caller;
 use crate::authorize::{may_list, may_list_live, visible_plugin};
 use crate::catalogue::{Catalogue, ConnectionEntry, PluginEntry};
+use crate::mcp::listings::Wanted;
 use crate::mcp::offered::OfferedTool;
 use crate::mcp::{self, approvals, listings};
 use crate::{Gateway, Inner};
@@ -102,7 +103,14 @@ impl Gateway {
         plugin: &Arc<PluginEntry>,
     ) -> Result<Vec<OperationView>, Refusal> {
         let patience = mcp::patience(Some(&plugin.name));
-        let mut listed = listings::of(&self.inner, catalogue, caller, &[plugin], patience).await;
+        let mut listed = listings::of(
+            &self.inner,
+            catalogue,
+            caller,
+            &[plugin],
+            (patience, Wanted::Tools),
+        )
+        .await;
         let Some(offered) = listed.pop() else {
             return Ok(Vec::new());
         };

@@ -18,6 +18,7 @@ use crate::audit::record::Entry;
 use crate::authenticate::caller::Caller;
 use crate::authorize::{may_invoke, may_list, may_list_live, visible_plugin};
 use crate::catalogue::{Catalogue, PluginEntry};
+use crate::mcp::listings::Wanted;
 use crate::mcp::offered::source_of;
 use crate::mcp::{self, listings};
 
@@ -80,7 +81,14 @@ impl Gateway {
                 .collect(),
         };
         let patience = mcp::patience(plugin.map(|plugin| &*plugin.name));
-        let mut listed = listings::of(&self.inner, &catalogue, caller, &of, patience).await;
+        let mut listed = listings::of(
+            &self.inner,
+            &catalogue,
+            caller,
+            &of,
+            (patience, Wanted::Tools),
+        )
+        .await;
         // The tools of one server are its own to list, or not.
         if plugin.is_some()
             && let Some(Err(refusal)) = listed.pop()

@@ -26,8 +26,10 @@ pub struct Listing {
     pub templates: Vec<Listed>,
     /// Its prompts.
     pub prompts: Vec<Listed>,
-    /// How long the server says that all of it is fresh; nothing where it does not say.
+    /// How long the server says that its tools are fresh; nothing where it does not say.
     pub ttl: Option<Duration>,
+    /// The same of everything else.
+    pub rest_ttl: Option<Duration>,
 }
 
 /// One entry of a list.
@@ -47,6 +49,7 @@ pub(crate) struct Collecting<'a> {
     pub(crate) limits: &'a McpLimits,
     bytes: usize,
     ttl: Option<Duration>,
+    rest_ttl: Option<Duration>,
 }
 
 /// One kind of entry.
@@ -96,6 +99,7 @@ impl<'a> Collecting<'a> {
             limits,
             bytes: 0,
             ttl: None,
+            rest_ttl: None,
         }
     }
 
@@ -116,6 +120,7 @@ impl<'a> Collecting<'a> {
             templates: self.pages(&about, &TEMPLATES).await?,
             prompts: self.pages(&about, &PROMPTS).await?,
             ttl: self.ttl,
+            rest_ttl: self.rest_ttl,
             about,
         })
     }
@@ -215,7 +220,12 @@ impl<'a> Collecting<'a> {
         }
         if let Some(ttl) = member(result, "ttlMs").and_then(|text| text.parse().ok()) {
             let ttl = Duration::from_millis(ttl);
-            self.ttl = Some(self.ttl.map_or(ttl, |known| known.min(ttl)));
+            let of = if sort.method == TOOLS.method {
+                &mut self.ttl
+            } else {
+                &mut self.rest_ttl
+            };
+            *of = Some(of.map_or(ttl, |known| known.min(ttl)));
         }
         Ok(())
     }

@@ -496,7 +496,7 @@ async fn a_listing_is_made_in_a_session() {
         .await
         .unwrap();
     assert_eq!(listing.tools.len(), 1);
-    assert_eq!(listing.ttl, None);
+    assert_eq!((listing.ttl, listing.rest_ttl), (None, None));
     assert_eq!(
         listing.about.server.unwrap().get(),
         r#"{"name":"old","version":"1","x":1.1}"#
