@@ -38,7 +38,8 @@ pub(crate) async fn measure(options: &Options) -> Result<Vec<List>> {
         of: "operations",
         gateway: &gateway,
         home: &home,
-        endpoint: "/mcp",
+        // Whole, also where there are so many that they would be found instead.
+        endpoint: "/mcp?tools=list",
     };
     let mut lists = vec![operations.measure(options).await?];
     drop((upstream, gateway));
