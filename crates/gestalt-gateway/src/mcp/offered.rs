@@ -229,7 +229,7 @@ impl OfferedTool {
 }
 
 /// An object's members in order, values as they stand; nothing if it is none.
-pub(super) fn members(object: &str) -> Option<Vec<(String, &RawValue)>> {
+pub(crate) fn members(object: &str) -> Option<Vec<(String, &RawValue)>> {
     struct Members<'a>(Vec<(String, &'a RawValue)>);
     struct Object;
     impl<'de> Visitor<'de> for Object {

@@ -1,21 +1,17 @@
 //! What a tool says of itself.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use gestalt_core::Schema;
 use gestalt_core::operation::Operation;
 use http::Method;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::output::relaxed;
 use super::table::Row;
 use crate::catalogue::PluginEntry;
-use crate::mcp::offered::OfferedTool;
+use crate::mcp::offered::{OfferedTool, members};
 
 /// The member that asks for more of an earlier result. Every tool has it: any result can be
 /// larger than what is given at once.
@@ -210,7 +206,7 @@ pub(crate) struct InputSchema {
 impl InputSchema {
     /// Takes the schema of an operation's arguments and adds the member that asks for more.
     fn new(schema: &str) -> Self {
-        let Members(members) = serde_json::from_str(schema).unwrap_or_default();
+        let members = members(schema).unwrap_or_default();
         let mut text = String::from("{\"type\":\"object\",\"properties\":{");
         let (mut required, mut rest) = (None, String::new());
         for (name, value) in members {
@@ -284,32 +280,6 @@ fn inner(text: &str) -> Option<&str> {
 
 fn push_inner(text: &mut String, of: &str) {
     text.push_str(inner(of).unwrap_or_default());
-}
-
-/// An object's members in order, values as they stand.
-#[derive(Default)]
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    members.push((Cow::Owned(name), map.next_value()?));
-                }
-                Ok(members)
-            }
-        }
-        deserializer.deserialize_map(Object).map(Self)
-    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! Changes of parts of a message that leave every other byte as it is.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+pub(in crate::mcp) use crate::http::invoke::arguments::Members;
 
 /// Changes of one text.
 pub(in crate::mcp) struct Edits<'a> {
@@ -51,9 +50,6 @@ impl<'a> Edits<'a> {
     }
 }
 
-/// An object's members in order, values as they stand.
-pub(in crate::mcp) struct Members<'a>(pub(in crate::mcp) Vec<(Cow<'a, str>, &'a RawValue)>);
-
 impl<'a> Members<'a> {
     /// Reads an object; nothing if it is none.
     pub(in crate::mcp) fn of(object: &'a str) -> Option<Self> {
@@ -86,28 +82,6 @@ impl<'a> Members<'a> {
         }
         text.push('}');
         text
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    members.push((Cow::Owned(name), map.next_value()?));
-                }
-                Ok(members)
-            }
-        }
-        deserializer.deserialize_map(Object).map(Self)
     }
 }
 
